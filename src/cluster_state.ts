@@ -10,6 +10,8 @@ export interface NodeState {
   readonly applied: number;
   /** Whether it may serve, so that changes wait for it; undefined if that is not known, see `unknownSince`. */
   readonly live: boolean | undefined;
+  /** Whether it said that it was stopped. */
+  readonly left: boolean;
   /** How long ago it renewed its lease, in milliseconds, by PostgreSQL's clock. */
   readonly renewedMsAgo: number;
   /** Milliseconds since 1970. */

@@ -22,6 +22,7 @@ const STATE: ClusterState = {
       version: "0.1.0",
       applied: 12,
       live: true,
+      left: false,
       renewedMsAgo: 180.6,
       startedAt: STARTED,
     },
@@ -31,6 +32,7 @@ const STATE: ClusterState = {
       version: "0.2.0",
       applied: 10,
       live: true,
+      left: false,
       renewedMsAgo: -3,
       startedAt: STARTED,
     },
@@ -40,6 +42,7 @@ const STATE: ClusterState = {
       version: "0.1.0",
       applied: 4,
       live: false,
+      left: true,
       renewedMsAgo: 7_200_000,
       startedAt: STARTED,
     },
@@ -107,11 +110,13 @@ Deno.test("the API answers with each node, and with a problem only while there i
 Deno.test("the page shows how far each node is behind, and what to do about one that does not serve", async () => {
   const text = await shown(STATE);
   assert.match(text, /Nodes that serve 2 of 3/);
-  assert.match(text, /http:\/\/a:8000 this node a serves – 0.2 s ago 0.1.0/);
-  assert.match(text, /http:\/\/b:8000 b serves 2 changes 0.0 s ago 0.2.0/);
-  assert.match(text, /http:\/\/c:8000 c does not serve 8 changes 120 min ago/);
+  assert.match(text, /http:\/\/a:8000 this node a serves 12 – 0.2 s ago 0.1.0/);
+  assert.match(text, /http:\/\/b:8000 b serves 10 2 changes 0.0 s ago 0.2.0/);
+  assert.match(text, /http:\/\/c:8000 c stopped 4 8 changes 120 min ago/);
   assert.match(text, /different versions/);
-  assert.match(text, /cluster forget NODE/);
+  assert.match(text, /http:\/\/c:8000 was stopped\. Start it again.* cluster forget c /);
+  const failed = { ...STATE, nodes: STATE.nodes.map((node) => ({ ...node, left: false })) };
+  assert.match(await shown(failed), /c does not serve .*c:8000 has not renewed its lease.* cluster forget c /);
   assert.match(text, /in the schema crude_functions/);
   assert.doesNotMatch(text, /was founded/);
   const whole = await shown({ ...STATE, nodes: STATE.nodes.slice(0, 1) });
@@ -136,7 +141,7 @@ Deno.test("a node that cannot read how the others are says since when, and not t
   const text = await shown(BLIND);
   assert.match(text, /Nodes that serve unknown since 2026-01-01 01:02:03 UTC/);
   assert.match(text, /http:\/\/b:8000 b unknown since 2026-01-01 01:02:03 UTC/);
-  assert.match(text, /This node does not serve: Cut off\./);
+  assert.match(text, /This node does not serve\. Cut off\. Check that PostgreSQL runs/);
   assert.doesNotMatch(text, /b serves/);
   assert.deepEqual(metrics(BLIND).slice(-3).map((line) => line.split(" ")[1]), ["0", "1", "2"]);
 });

@@ -238,6 +238,7 @@ export function createNode(
           version: node.version,
           applied: node.id === id ? replica.applied : node.applied,
           live: node.id === id ? lease.isLive : isKnown ? node.isLive : undefined,
+          left: node.left,
           renewedMsAgo: node.renewedMsAgo + ageMs,
           startedAt: node.startedAt,
         })),

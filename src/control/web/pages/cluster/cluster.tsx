@@ -1,13 +1,14 @@
-// Implements /web/cluster: the nodes of the cluster, and what to do about one that does not serve.
+// Implements /web/cluster: the nodes of the cluster, what to do about one that does not serve, and how to add one.
 
 import type { Context } from "hono";
 import { type ClusterState, lagOf, type NodeState } from "../../../../cluster_state.ts";
 import { DAY_MS } from "../../../../time.ts";
 import type { Web, WebDeps, WebEnv } from "../../shell/deps.ts";
 import { page } from "../../shell/layout.tsx";
-import { Ago, Badge, Empty, Fact, Facts } from "../../ui/components.tsx";
+import { Ago, Badge, Fact, Facts, Stat, Stats, StatusDot } from "../../ui/components.tsx";
 import { DataTable } from "../../ui/data_table.tsx";
-import { plural } from "../../ui/format.ts";
+import { count, plural } from "../../ui/format.ts";
+import { AddNode, Advice, Problem, SingleServer } from "./guides.tsx";
 
 const PATH = "/web/cluster";
 
@@ -18,78 +19,117 @@ export function addCluster(web: Web, deps: WebDeps): void {
 function showCluster(c: Context<WebEnv>, state: ClusterState, now: number) {
   return page(c, {
     title: "Cluster",
-    children: state.mode === "single" ? <Single /> : <Nodes state={state} now={now} />,
+    styles: ["cluster.css"],
+    scripts: state.mode === "single" ? [] : ["cluster.js"],
+    children: state.mode === "single" ? <SingleServer /> : <Cluster state={state} now={now} />,
   });
 }
 
-function Single() {
+function Cluster({ state, now }: { state: ClusterState; now: number }) {
+  const { nodes, founded, unknownSince, problem } = state;
+  const gone = nodes.filter(({ id, live }) => live === false && id !== state.node);
   return (
-    <Empty icon="server" title="One server">
-      <p>
-        It works alone, with its own database. To let several servers share functions, secrets and keys, give each of
-        them the address of one PostgreSQL in <code>DATABASE_URL</code>.
-      </p>
-    </Empty>
+    <>
+      {/* Replaced every few seconds by scripts. */}
+      <div id="cluster-state">
+        {problem && <Problem problem={problem} />}
+        {isNew(state, now) && (
+          <p class="notice">
+            This cluster was founded in the schema <code>{founded!.schema}</code>{" "}
+            by its first node, which is the only one. If it was to join another cluster, stop it, correct{" "}
+            <code>DATABASE_URL</code> or <code>DATABASE_SCHEMA</code> and empty its <code>DATA_DIR</code>.
+          </p>
+        )}
+        <Figures state={state} />
+        <Nodes state={state} now={now} />
+        {new Set(nodes.filter(({ live }) => live).map(({ version }) => version)).size > 1 && (
+          <p class="quiet">
+            The nodes have different versions, as they have during an upgrade. Upgrade the others as well.
+          </p>
+        )}
+        {unknownSince === undefined && gone.length > 0 && <Advice nodes={gone} />}
+        <Facts>
+          {founded && (
+            <>
+              <Fact term="Founded">
+                <Ago ms={founded.at} now={now} />
+              </Fact>
+              <Fact term="Schema of PostgreSQL">
+                <code>{founded.schema}</code>
+              </Fact>
+            </>
+          )}
+          <Fact term="When a node is cut off">
+            <a href="/web/settings#cluster.when-cut-off">cluster.when-cut-off</a>
+          </Fact>
+        </Facts>
+      </div>
+      <AddNode />
+    </>
+  );
+}
+
+function Figures({ state }: { state: ClusterState }) {
+  const { head, nodes, unknownSince, leaseMs } = state;
+  const live = nodes.filter((node) => node.live);
+  const lag = Math.max(0, ...live.map((node) => lagOf(state, node)));
+  const isAll = live.length === nodes.length;
+  return (
+    <Stats>
+      {unknownSince === undefined
+        ? (
+          <Stat
+            label="Nodes that serve"
+            figure={`${live.length} of ${nodes.length}`}
+            kind={isAll ? "ok" : live.length === 0 ? "bad" : "warn"}
+          />
+        )
+        : <Stat label="Nodes that serve" figure="unknown" kind="bad" note={<>since {moment(unknownSince)}</>} />}
+      <Stat label="Changes" figure={count(head ?? 0)} note="the position of the log" />
+      <Stat
+        label="Furthest behind"
+        figure={lag === 0 ? "none" : plural(lag, "change")}
+        note="of the nodes that serve"
+      />
+      <Stat
+        label="Lease of this node"
+        figure={leaseMs > 0 ? `${(leaseMs / 1_000).toFixed(1)} s` : "lapsed"}
+        kind={leaseMs > 0 ? undefined : "bad"}
+        note="renewed twice a second"
+      />
+    </Stats>
   );
 }
 
 function Nodes({ state, now }: { state: ClusterState; now: number }) {
-  const { head, nodes, founded, unknownSince, problem } = state;
-  const live = nodes.filter((node) => node.live);
   return (
-    <>
-      {problem && (
-        <p class="warning" role="alert">
-          This node does not serve: {problem.message}
-        </p>
-      )}
-      {isNew(state, now) && (
-        <p class="notice">
-          This cluster was founded in the schema <code>{founded!.schema}</code>{" "}
-          by its first node, which is the only one. If it was to join another cluster, stop it, correct{" "}
-          <code>DATABASE_URL</code> or <code>DATABASE_SCHEMA</code> and empty its <code>DATA_DIR</code>.
-        </p>
-      )}
-      <Facts>
-        {founded && (
-          <Fact term="Founded">
-            <Ago ms={founded.at} now={now} />, in the schema {founded.schema}
-          </Fact>
-        )}
-        <Fact term="Changes">{String(head)}</Fact>
-        <Fact term="Nodes that serve">
-          {unknownSince === undefined ? `${live.length} of ${nodes.length}` : <Unknown since={unknownSince} />}
-        </Fact>
-      </Facts>
-      <DataTable
-        label="List of nodes"
-        isStacked
-        rows={nodes}
-        columns={[
-          { label: "Node", isRowHeader: true, cell: (node) => <Name node={node} isThis={node.id === state.node} /> },
-          {
-            label: "State",
-            cell: ({ live }) =>
-              live === undefined
-                ? <Unknown since={unknownSince ?? now} />
-                : live
-                ? <Badge kind="ok">serves</Badge>
-                : <Badge kind="off">does not serve</Badge>,
-          },
-          { label: "Behind", isFigure: true, cell: (node) => behind(lagOf(state, node)) },
-          { label: "Lease renewed", isFigure: true, cell: ({ renewedMsAgo }) => age(renewedMsAgo) },
-          { label: "Version", cell: ({ version }) => version },
-          { label: "Started", cell: ({ startedAt }) => <Ago ms={startedAt} now={now} /> },
-        ]}
-      />
-      {new Set(live.map(({ version }) => version)).size > 1 && (
-        <p class="quiet">
-          The nodes have different versions, as they have during an upgrade. Upgrade the others as well.
-        </p>
-      )}
-      {live.length < nodes.length && <Advice />}
-    </>
+    <DataTable
+      label="List of nodes"
+      isStacked
+      rows={state.nodes}
+      columns={[
+        { label: "Node", isRowHeader: true, cell: (node) => <Name node={node} isThis={node.id === state.node} /> },
+        { label: "State", cell: (node) => <State node={node} unknownSince={state.unknownSince ?? now} /> },
+        { label: "Position", isFigure: true, cell: ({ applied }) => count(applied) },
+        { label: "Behind", isFigure: true, cell: (node) => behind(lagOf(state, node)) },
+        { label: "Lease renewed", isFigure: true, cell: ({ renewedMsAgo }) => age(renewedMsAgo) },
+        { label: "Version", cell: ({ version }) => version },
+        { label: "Started", cell: ({ startedAt }) => <Ago ms={startedAt} now={now} /> },
+      ]}
+    />
   );
+}
+
+function State({ node: { live, left }, unknownSince }: { node: NodeState; unknownSince: number }) {
+  if (live === undefined) {
+    return (
+      <StatusDot kind="off">
+        <span>unknown since {moment(unknownSince)}</span>
+      </StatusDot>
+    );
+  }
+  if (live) return <StatusDot kind="ok">serves</StatusDot>;
+  return left ? <StatusDot kind="off">stopped</StatusDot> : <StatusDot kind="bad">does not serve</StatusDot>;
 }
 
 /** Reports whether the cluster may have been founded by mistake: for a day, as long as there is one node. */
@@ -98,13 +138,9 @@ function isNew({ founded, nodes }: ClusterState, now: number): boolean {
 }
 
 /** To the second: until then, the node was seen. */
-function Unknown({ since }: { since: number }) {
-  const iso = new Date(since).toISOString();
-  return (
-    <Badge kind="off">
-      unknown since <time datetime={iso}>{iso.slice(0, 19).replace("T", " ")} UTC</time>
-    </Badge>
-  );
+function moment(ms: number) {
+  const iso = new Date(ms).toISOString();
+  return <time datetime={iso}>{iso.slice(0, 19).replace("T", " ")} UTC</time>;
 }
 
 function Name({ node: { id, url }, isThis }: { node: NodeState; isThis: boolean }) {
@@ -114,27 +150,6 @@ function Name({ node: { id, url }, isThis }: { node: NodeState; isThis: boolean 
       <br />
       <small class="quiet">{id}</small>
     </>
-  );
-}
-
-/** What to do about nodes that do not serve. */
-function Advice() {
-  return (
-    <section aria-labelledby="advice">
-      <h2 id="advice">If a node does not serve</h2>
-      <ul>
-        <li>
-          A node that was stopped is listed for a day, and no change waits for it. If it will not come back, run{" "}
-          <code>deno task cli cluster forget NODE</code> on a server of the cluster.
-        </li>
-        <li>
-          A node that runs and does not serve is cut off: it cannot reach PostgreSQL, or cannot apply changes. It
-          answers with 503 until it can. Its log and its <code>/health</code>{" "}
-          say why; check the network between it and PostgreSQL, and the free space on its disk.
-        </li>
-        <li>A node that is only slow serves again as soon as it has applied the changes that it lacks.</li>
-      </ul>
-    </section>
   );
 }
 
