@@ -1,7 +1,7 @@
 // Lists the names of secrets and the number of owners that set each. Reads an index, not the rows.
 
 import type { FunctionId, GroupId, KeyId, Scope, SecretId, SecretName } from "../ids.ts";
-import { all, type Database, type Row } from "./database.ts";
+import { all, type Database, first, type Row } from "./database.ts";
 
 /** Selects names that contain `search` in any case and that the given owner, or any owner of the scope, has set. */
 export interface NameFilter {
@@ -18,6 +18,11 @@ export interface NamedSecret {
   readonly ownerId: number;
   readonly id: SecretId;
   readonly createdAt: number;
+}
+
+export interface NameTotals {
+  readonly names: number;
+  readonly values: number;
 }
 
 export interface SecretNameStore {
@@ -37,6 +42,9 @@ export interface SecretNameStore {
 
   /** Returns how many owners of each scope set a name; a scope without any is omitted. */
   counts(name: SecretName): Partial<Record<Scope, number>>;
+
+  /** Returns how many names and values there are. */
+  totals(): NameTotals;
 }
 
 /**
@@ -72,6 +80,9 @@ export function createSecretNameStore(db: Database): SecretNameStore {
   const counts = db.prepare(
     "SELECT scope, count(*) AS count FROM secrets INDEXED BY secrets_by_name WHERE name = ? GROUP BY scope",
   );
+  const totals = db.prepare(
+    `SELECT count(DISTINCT name) AS names, count(*) AS "values" FROM secrets INDEXED BY secrets_by_name`,
+  );
 
   return {
     page({ search, scope = "" as Scope, ownerId = -1 }: NameFilter, after: string, limit: number): SecretName[] {
@@ -105,6 +116,8 @@ export function createSecretNameStore(db: Database): SecretNameStore {
       const rows = all<{ scope: Scope; count: number }>(counts, name);
       return Object.fromEntries(rows.map(({ scope, count }) => [scope, count]));
     },
+
+    totals: (): NameTotals => first<NameTotals & Row>(totals)!,
   };
 }
 

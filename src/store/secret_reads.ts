@@ -60,6 +60,12 @@ export interface SecretReadStore {
   /** Returns at most `limit` counts of a secret, newest first. */
   page(id: SecretId, after: ReadCursor | undefined, limit: number): ReadCount[];
 
+  /**
+   * Returns the functions that read a secret at `since` or later and the minute or day of the last read of each, the
+   * newest first. Of a secret with many counts, only the newest ones are looked at.
+   */
+  readers(id: SecretId, since: number): LastRead[];
+
   /** Returns the sums of the reads that overlap a time, by secret; `end` is when the last minute or day ends. */
   exposed(filter: ReadFilter): { secretId: SecretId; first: number; end: number; count: number }[];
 
@@ -79,6 +85,9 @@ export interface SecretReadStore {
   secretIds(after: number, limit: number): SecretId[];
   forget(id: SecretId): void;
 }
+
+/** Counts of a secret in which its readers are found: those of a day of a secret that ten callers read each minute. */
+const READERS_LOOKED_AT = 15_000;
 
 /** Longer than 80 lines: it prepares all statements once, next to the methods that run them. */
 export function createSecretReadStore(db: Database): SecretReadStore {
@@ -124,6 +133,14 @@ export function createSecretReadStore(db: Database): SecretReadStore {
        SELECT at, length_ms, function_id, key_id, reads FROM secret_reads WHERE ${rest}
        UNION ALL SELECT at, length_ms, function_id, key_id, reads FROM node_secret_reads WHERE ${rest}
      ) GROUP BY at, length_ms, function_id, key_id ORDER BY at DESC, functionId DESC, keyId DESC LIMIT ?5`,
+  );
+  const readers = db.prepare(
+    `SELECT function_id AS functionId, max(at) AS at FROM (${
+      ["", "node_"].map((node) =>
+        `SELECT * FROM (SELECT function_id, at FROM ${node}secret_reads WHERE secret_id = ?1 AND at >= ?2
+           ORDER BY at DESC LIMIT ${READERS_LOOKED_AT})`
+      ).join(" UNION ALL ")
+    }) GROUP BY function_id ORDER BY at DESC, functionId`,
   );
   // Each length has its own range of the index; the first read of a minute or a day may be before `from`.
   const overlapping = ["", "node_"].flatMap((node) =>
@@ -196,6 +213,8 @@ export function createSecretReadStore(db: Database): SecretReadStore {
       const statement = first(readElsewhere, id) ? mergedPage : page;
       return all<ReadCount & Row>(statement, id, at, functionId, keyId, limit);
     },
+
+    readers: (id: SecretId, since: number): LastRead[] => all<LastRead & Row>(readers, id, since),
 
     exposed: ({ from, to, functionId, keyId }: ReadFilter) =>
       all<{ secretId: SecretId; first: number; end: number; count: number }>(

@@ -3,7 +3,7 @@
 import { DAY_MS, HOUR_MS, MINUTE_MS } from "../time.ts";
 import type { FunctionId, KeyId, SecretId } from "../ids.ts";
 import type { BestEffort } from "../best_effort.ts";
-import type { ReadCount, ReadCursor, SecretReadStore } from "../store/secret_reads.ts";
+import type { LastRead, ReadCount, ReadCursor, SecretReadStore } from "../store/secret_reads.ts";
 
 /** The time that `last30Days` covers, including today. */
 const RECENT_MS = 30 * DAY_MS;
@@ -102,6 +102,13 @@ export class Reads {
     const read = attempt(() => this.begin > since ? undefined : new Set(store.readSince(since)));
     if (!read) return () => false;
     return ({ id, createdAt }) => createdAt < since && !read.has(id);
+  }
+
+  /** Returns the functions that read a secret within the last 30 days, the last reader first. */
+  readersOf(secretId: SecretId): LastRead[] {
+    this.flush();
+    const { store, now } = this.#options;
+    return store.readers(secretId, now() - RECENT_MS);
   }
 
   /** When the counting of reads began, in milliseconds since 1970. */

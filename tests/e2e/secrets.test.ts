@@ -137,7 +137,13 @@ Deno.test("values are revealed one by one, hidden again, copied, edited and dele
   await page.getByText("Last read just now by orders, 1 time in 30 days.").waitFor();
   await page.getByRole("link", { name: 'Delete DATABASE_URL (function "orders")' }).click();
   await page.getByText('Calls of "orders" that found this value get then:').waitFor();
-  assert.deepEqual(await page.locator("main li").allTextContents(), ["the global value"]);
+  assert.deepEqual(await page.locator(".fallbacks li").allTextContents(), ["the global value"]);
+  const answers = page.getByRole("region", { name: "Callers that get another value" });
+  assert.deepEqual(await answers.locator("tbody tr :is(th, td)").allTextContents(), [
+    "orders",
+    "staging/acme",
+    "Global every function",
+  ]);
   await assertAccessible(page);
   await page.getByRole("button", { name: "Delete DATABASE_URL" }).click();
   await page.getByText('Deleted DATABASE_URL (function "orders").').waitFor();
@@ -433,7 +439,7 @@ Deno.test("long names and revealed values are accessible and fit, in light and d
   await using visit = await signIn(server);
   const { page } = visit;
   await page.goto("/web/secrets");
-  await page.getByText("No secrets yet.").waitFor();
+  await page.getByText("No secrets yet").waitFor();
   await assertAccessible(page);
   const { functionId } = await prepare(server);
   const long = "A_NAME_THAT_GOES_ON_".repeat(12) + "X";

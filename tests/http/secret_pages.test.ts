@@ -1,11 +1,12 @@
 // The secrets pages over plain HTTP: what their HTML gives away, and forms that are sent by hand.
 
 import assert from "node:assert/strict";
-import { createGroup, createKey, createSecret, deploy } from "./handlers.ts";
+import { createGroup, createKey, createSecret, deploy, run } from "./handlers.ts";
 import { fillLost, withFolder } from "./filled.ts";
 import { startApp } from "./app.ts";
 import { setUp } from "./admin.ts";
 
+const DAY_MS = 86_400_000;
 const PLANTED = "planted-0123456789-value";
 
 Deno.test("no page shows a value before it is revealed, and then that one alone", async () => {
@@ -262,6 +263,30 @@ Deno.test("versions are restored and purged on the page of a value's history, an
   await visitor.post(`/web/secrets/${id}/delete`, {});
   assert.equal((await visitor.post(`/web/secrets/deleted/${id}/purge`, {})).status, 303);
   assert.equal((await server.api("GET", "/api/secrets/deleted")).body.secrets.length, 0);
+});
+
+Deno.test("tabs count what is due and unused, and a selection of unused names has their unused values alone", async () => {
+  let passed = 0;
+  await using server = await startApp({ now: () => Date.now() + passed });
+  const groupId = await createGroup(server, "staging");
+  await createSecret(server, "READ", "value");
+  const unread = await createSecret(server, "READ", "value", { scope: "group", groupId });
+  const expiresAt = new Date(Date.now() + 50 * DAY_MS).toISOString();
+  const soon = await createSecret(server, "SOON", "value", { scope: "global", expiresAt });
+  await deploy(server, "reader", "export default async (c, ctx) => c.text(await ctx.getSecret('READ') ?? '')");
+  const visitor = await setUp(server);
+  const counts = async () => {
+    const { text } = await visitor.get("/web/secrets/due");
+    return [...text.matchAll(/>(Due|Unused)<span class="badge plain">(\d+)/g)].map(([, tab, n]) => `${tab} ${n}`);
+  };
+  assert.deepEqual(await counts(), []);
+  passed = 40 * DAY_MS;
+  assert.equal((await visitor.signIn()).status, 303);
+  assert.equal((await run(server, "/reader")).body, "value");
+  assert.deepEqual(await counts(), ["Due 1", "Unused 2"]);
+  const selected = (await visitor.get("/web/secrets/selected?name=READ&name=SOON&unused=30")).text;
+  const shown = [...selected.matchAll(/name="shown" value="(\d+)"/g)].map(([, id]) => Number(id));
+  assert.deepEqual(shown, [unread, soon]);
 });
 
 Deno.test("the form of a secret sets when it is due, references, canary and an overlap, and shows them again", async () => {

@@ -143,6 +143,25 @@ Deno.test("unused names are found in pages, also where one name has more values 
   assert.equal(some.next, "A_139");
 });
 
+Deno.test("unused values are counted again once one was created or deleted, or a minute has passed", () => {
+  using there = populated();
+  const { overview, create, store } = there;
+  const ids = ["A", "A", "B"].map((name, n) =>
+    create(name as SecretName, { scope: "function", functionId: there.functions[n]! })
+  );
+  let counts = 0;
+  const count = (since: number) =>
+    overview.countUnused(since, () => {
+      counts++;
+      return ({ id }) => id !== ids[0];
+    });
+  assert.deepEqual([count(0), count(1), counts], [2, 2, 1]);
+  assert.deepEqual({ ...overview.totals() }, { names: 2, values: 3 });
+  store.transaction(() => store.secrets.delete(ids[2]!));
+  assert.deepEqual([count(1), counts], [1, 2]);
+  assert.deepEqual([count(60_000), counts], [1, 3]);
+});
+
 Deno.test("what callers get once a value is deleted is what resolution would find", () => {
   using there = populated();
   const { overview, create, groups, keys, functions } = there;

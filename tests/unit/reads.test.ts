@@ -129,6 +129,19 @@ Deno.test("unused is what is old enough and was not read since", () =>
     assert.equal(unused({ id: 13 as SecretId, createdAt: START + 6 * DAY }), false);
   }));
 
+Deno.test("the readers of a secret are the functions that read it within 30 days, the last one first", () =>
+  withReads(({ reads, clock }) => {
+    const readers = () => reads.readersOf(s).map(({ functionId, at }) => [functionId, at - START]);
+    assert.deepEqual(readers(), []);
+    reads.record(s, f, k);
+    clock.at = 20 * DAY;
+    reads.record(s, g, undefined);
+    reads.record(t, f, k);
+    assert.deepEqual(readers(), [[g, 20 * DAY], [f, 0]]);
+    clock.at = 45 * DAY;
+    assert.deepEqual(readers(), [[g, 20 * DAY]]);
+  }));
+
 Deno.test("nothing is unused for longer than reads have been counted", () =>
   withReads(({ reads, clock }) => {
     clock.at = 10 * DAY;

@@ -2,8 +2,9 @@
 
 import type { FunctionId, GroupId, KeyId, Owner, Scope, SecretId, SecretName } from "../../ids.ts";
 import { ownerId } from "../../ids.ts";
+import { MINUTE_MS } from "../../time.ts";
 import { pageOf } from "../../paging.ts";
-import type { NamedSecret, NameFilter } from "../../store/secret_names.ts";
+import type { NamedSecret, NameFilter, NameTotals } from "../../store/secret_names.ts";
 import type { SecretRow, SecretStore } from "../../store/secrets.ts";
 import type { Store } from "../../store/store.ts";
 import type { Secrets } from "./service.ts";
@@ -69,6 +70,15 @@ export interface SecretMatrix {
     isUnused?: IsUnused,
   ): { rows: NameRow[]; next: SecretName | undefined };
 
+  /** Returns how many names and values there are. */
+  totals(): NameTotals;
+
+  /**
+   * Returns how many values were not read since `since`. It looks at all of them, so it counts again only when secrets
+   * were created or deleted, or after a minute.
+   */
+  countUnused(since: number, isUnused: () => IsUnused): number;
+
   /** Returns at most `limit` values of a name, the widest scope first, optionally of one scope or one owner. */
   values(
     name: SecretName,
@@ -98,6 +108,8 @@ class SecretMatrixService implements SecretMatrix {
   readonly #store: Store;
   readonly #secrets: Pick<Secrets, "problemOf">;
   readonly #rows: SecretStore;
+  /** The last count of unused values, and what it is valid for. */
+  #unused = { of: "", count: 0 };
 
   constructor(store: Store, secrets: Pick<Secrets, "problemOf">) {
     this.#store = store;
@@ -116,6 +128,16 @@ class SecretMatrixService implements SecretMatrix {
       : this.#store.secretNames.page(filter, after, limit + 1);
     const { rows, next } = pageOf(names, limit, (name) => name);
     return { rows: this.#nameRows(rows), next };
+  }
+
+  totals(): NameTotals {
+    return this.#store.secretNames.totals();
+  }
+
+  countUnused(since: number, isUnused: () => IsUnused): number {
+    const of = `${this.totals().values} ${Math.floor(since / MINUTE_MS)}`;
+    if (this.#unused.of !== of) this.#unused = { of, count: this.#countUnused(isUnused()) };
+    return this.#unused.count;
   }
 
   values(
@@ -203,13 +225,27 @@ class SecretMatrixService implements SecretMatrix {
   /** Finds names that have an unused value by a scan of all rows. */
   #unusedNames(filter: NameFilter, isUnused: IsUnused, after: string, limit: number): SecretName[] {
     const names = new Set<SecretName>();
-    let from: NamedSecret | string = after;
-    while (names.size < limit) {
-      const batch = this.#store.secretNames.rows(filter, from, BATCH);
-      for (const row of batch) if (names.size < limit && isUnused(row)) names.add(row.name);
-      if (batch.length < BATCH) break;
-      from = batch.at(-1)!;
+    for (const row of this.#all(filter, after)) {
+      if (isUnused(row)) names.add(row.name);
+      if (names.size === limit) break;
     }
     return [...names];
+  }
+
+  #countUnused(isUnused: IsUnused): number {
+    let count = 0;
+    for (const row of this.#all({ search: "" }, "")) if (isUnused(row)) count++;
+    return count;
+  }
+
+  /** Yields all rows in the order of names, read in batches. */
+  *#all(filter: NameFilter, after: string): Generator<NamedSecret> {
+    let from: NamedSecret | string = after;
+    while (true) {
+      const batch = this.#store.secretNames.rows(filter, from, BATCH);
+      yield* batch;
+      if (batch.length < BATCH) return;
+      from = batch.at(-1)!;
+    }
   }
 }

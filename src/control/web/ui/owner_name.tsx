@@ -1,14 +1,31 @@
-// Implements the dropdowns that choose the owner of a secret; they stay usable with thousands of owners.
+// Implements how pages name the owner of a secret, and the dropdowns that choose one, which stay usable with thousands of
+// owners.
 
-import type { Scope } from "../../../ids.ts";
+import type { Owner, Scope } from "../../../ids.ts";
 import type { SecretMatrix } from "../../../core/secrets/matrix.ts";
 import { ChoiceField, Options, typedFind } from "./searchable_select.tsx";
 import type { Option, SelectFieldProps } from "./fields.tsx";
 import type { Web, WebDeps } from "../shell/deps.ts";
-import { SCOPE_LABELS, SECRETS, urlWithQuery } from "./secret_labels.ts";
+import { Badge } from "./notice.tsx";
+import { ownerAddress, SCOPE_LABELS, SECRETS, urlWithQuery } from "./secret_labels.ts";
 
 export type OwnedScope = Exclude<Scope, "global">;
 export const OWNED_SCOPES = ["function", "group", "key"] as const satisfies readonly OwnedScope[];
+
+/** The owner of a secret, with a link to its page unless it may be gone. */
+export function OwnerName({ owner, ownerName, isGone }: { owner: Owner; ownerName: string | null; isGone?: boolean }) {
+  return <ScopedName scope={owner.scope} name={ownerName} href={isGone ? undefined : ownerAddress(owner)} />;
+}
+
+/** A scope, and the name of an owner in it; null for global. */
+export function ScopedName({ scope, name, href }: { scope: Scope; name: string | null; href?: string | undefined }) {
+  const text = name ?? "every function";
+  return (
+    <span class={name === null ? "owner-name everyone" : "owner-name"}>
+      <Badge kind="plain">{SCOPE_LABELS[scope]}</Badge> {href === undefined ? text : <a href={href}>{text}</a>}
+    </span>
+  );
+}
 
 /** How many entries a dropdown has at most. To find other owners, the user types a part of the name. */
 const OPTIONS_MAX = 1_000;

@@ -5,7 +5,7 @@ import { BIN_DAYS, type DeletedSecret } from "../../../../core/secrets/bin.ts";
 import type { OwnerRef, SecretId } from "../../../../ids.ts";
 import { idText, query } from "../../../inputs/fields.ts";
 import { cursorOf, cursorSchema, ownerQuery } from "../../../inputs/secret_schemas.ts";
-import { Empty, FormActions, Pager, Time } from "../../ui/components.tsx";
+import { Ago, Badge, ButtonLink, Empty, FormActions, Pager } from "../../ui/components.tsx";
 import { DataTable } from "../../ui/data_table.tsx";
 import { ProblemSummary } from "../../ui/fields.tsx";
 import type { Web, WebDeps, WebEnv } from "../../shell/deps.ts";
@@ -14,9 +14,11 @@ import { formRoute } from "../../shell/form_route.ts";
 import { page } from "../../shell/layout.tsx";
 import { FormToken } from "../../shell/submissions.tsx";
 import { authorText } from "../history/parts.tsx";
+import { OwnerName } from "../../ui/owner_name.tsx";
 import { ownerWords, SECRETS, secretWords } from "../../ui/secret_labels.ts";
 import { namePath } from "./browse.tsx";
 import { type Fields, ownerInput, readFields, SCOPE_FORM_LABELS, ScopeFields } from "./form.tsx";
+import { viewPage } from "./views.tsx";
 
 export const BIN = `${SECRETS}/deleted`;
 const PAGE_SIZE = 50;
@@ -30,21 +32,27 @@ export function addBin(web: Web, deps: WebDeps): void {
   web.get(BIN, (c) => {
     const { after } = pageQuery.parse(c.req.query());
     const { secrets, next } = bin.list(after, PAGE_SIZE);
-    return page(c, {
+    return viewPage(c, deps, {
+      view: "deleted",
       title: "Deleted secrets",
-      styles: ["secrets.css"],
-      children: (
-        <>
-          <p>
-            <a href={SECRETS}>All secrets</a>
-          </p>
-          <p>
-            A deleted secret stays here for {BIN_DAYS} days with its values. Functions cannot read it.
-          </p>
-          {secrets.length === 0 ? <Empty>No secrets were deleted lately.</Empty> : <Deleted secrets={secrets} />}
-          <Pager next={next === undefined ? undefined : `${BIN}?after=${cursorOf(next)}`} what="secrets" />
-        </>
-      ),
+      children: secrets.length === 0
+        ? (
+          <Empty icon="trash" title="No secrets were deleted lately">
+            <p>
+              A deleted secret stays here with all of its versions for {BIN_DAYS}{" "}
+              days, also one that was deleted with its function, group or key. Until then, it can be restored.
+            </p>
+          </Empty>
+        )
+        : (
+          <>
+            <p>
+              Functions cannot read these secrets. Each is removed with its values {BIN_DAYS} days after it was deleted.
+            </p>
+            <Deleted secrets={secrets} now={deps.now()} />
+            <Pager next={next === undefined ? undefined : `${BIN}?after=${cursorOf(next)}`} what="secrets" />
+          </>
+        ),
     });
   });
 
@@ -79,30 +87,47 @@ function textsOf(fields: Fields): Record<string, string> {
   return Object.fromEntries(given.map(([name, value]) => [name, String(value)]));
 }
 
-function Deleted({ secrets }: { secrets: readonly DeletedSecret[] }) {
+function Deleted({ secrets, now }: { secrets: readonly DeletedSecret[]; now: number }) {
   return (
     <DataTable
       label="Deleted secrets"
       isStacked
       rows={secrets}
       columns={[
-        { label: "Name", isRowHeader: true, cell: ({ name }) => <code>{name}</code> },
-        { label: "Belonged to", class: "words", cell: (secret) => ownerWords(secret) },
-        { label: "Deleted", cell: ({ deletedAt }) => <Time ms={deletedAt} /> },
+        {
+          label: "Name",
+          isRowHeader: true,
+          cell: ({ name, sealed }) => (
+            <>
+              {name} {sealed && <Badge kind="plain">Sealed</Badge>}
+            </>
+          ),
+        },
+        { label: "Belonged to", class: "words", cell: (secret) => <OwnerName {...secret} isGone /> },
+        { label: "Deleted", cell: ({ deletedAt }) => <Ago ms={deletedAt} now={now} /> },
         { label: "By", class: "words who", cell: ({ deletedBy }) => authorText(deletedBy) },
-        { label: "Removed", cell: ({ purgeAt }) => <Time ms={purgeAt} /> },
+        { label: "Removed", cell: ({ purgeAt }) => <Ago ms={purgeAt} now={now} /> },
         {
           label: "Actions",
+          isActions: true,
           narrowLabel: null,
           cell: (secret) => (
             <>
-              <a href={`${BIN}/${secret.id}/restore`}>
-                Restore …<span class="visually-hidden">{secretWords(secret)}</span>
-              </a>
-              {" · "}
-              <a href={`${BIN}/${secret.id}/purge`}>
-                Delete permanently …<span class="visually-hidden">{secretWords(secret)}</span>
-              </a>
+              <ButtonLink
+                href={`${BIN}/${secret.id}/restore`}
+                kind="secondary"
+                icon="undo-2"
+                label={`Restore … ${secretWords(secret)}`}
+              >
+                Restore …
+              </ButtonLink>
+              <ButtonLink
+                href={`${BIN}/${secret.id}/purge`}
+                kind="danger-quiet"
+                label={`Delete permanently … ${secretWords(secret)}`}
+              >
+                Delete permanently …
+              </ButtonLink>
             </>
           ),
         },
@@ -110,6 +135,9 @@ function Deleted({ secrets }: { secrets: readonly DeletedSecret[] }) {
     />
   );
 }
+
+/** Where the pages of one deleted secret are. */
+const TRAIL = [[BIN, "Deleted secrets"]] as const;
 
 type Status = Parameters<typeof page>[2];
 
@@ -125,7 +153,7 @@ function restorePage(
   const action = `${BIN}/${secret.id}/restore`;
   return page(c, {
     title: `Restore ${secret.name}?`,
-    scripts: ["secret_form.js"],
+    trail: TRAIL,
     styles: ["secrets.css"],
     children: (
       <>
@@ -161,6 +189,7 @@ function restorePage(
 function purgePage(c: Context<WebEnv>, secret: DeletedSecret, problems?: Problems, status: Status = 200) {
   return page(c, {
     title: `Delete ${secret.name} permanently?`,
+    trail: TRAIL,
     styles: ["secrets.css"],
     children: (
       <form method="post" action={`${BIN}/${secret.id}/purge`} class="narrow">

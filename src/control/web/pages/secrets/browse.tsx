@@ -3,16 +3,22 @@
 import { DAY_MS } from "../../../../time.ts";
 import { z } from "zod";
 import { type Scope, SCOPES, type SecretName } from "../../../../ids.ts";
-import { type Cell, type CellValue, type NameRow, WIDEST_FIRST } from "../../../../core/secrets/matrix.ts";
+import {
+  type Cell,
+  type CellValue,
+  type NameRow,
+  type SecretMatrix,
+  WIDEST_FIRST,
+} from "../../../../core/secrets/matrix.ts";
 import { idText, secretName } from "../../../inputs/fields.ts";
 import { OWNER_FIELDS } from "../../../inputs/secret_schemas.ts";
-import { Badge, Empty, Pager, Time } from "../../ui/components.tsx";
+import { Badge, ButtonLink, Empty, Pager, Time } from "../../ui/components.tsx";
 import { Icon } from "../../icons/icon.tsx";
 import { SelectField, TextField } from "../../ui/fields.tsx";
 import type { Web, WebDeps } from "../../shell/deps.ts";
-import { page } from "../../shell/layout.tsx";
 import { OwnerField } from "../../ui/owner_name.tsx";
 import { count, plural } from "../../ui/format.ts";
+import { viewPage } from "./views.tsx";
 import { SCOPE_LABELS, SECRETS, urlWithQuery } from "../../ui/secret_labels.ts";
 
 const PAGE_SIZE = 50;
@@ -61,20 +67,10 @@ export function addBrowse(web: Web, deps: WebDeps): void {
         </>,
       );
     }
-    return page(c, {
-      title: "Secrets",
+    return viewPage(c, deps, {
+      view: filter.unused ? "unused" : "all",
+      title: filter.unused ? "Unused secrets" : "Secrets",
       scripts: ["secrets.js"],
-      styles: ["secrets.css"],
-      actions: (
-        <>
-          <a class="button secondary" href={`${SECRETS}/due`}>Due</a>
-          <a class="button secondary" href={`${SECRETS}/deleted`}>Deleted</a>
-          <a class="button secondary" href={`${SECRETS}/exposure`}>Exposure</a>
-          <a class="button secondary" href={`${SECRETS}/resolve`}>Resolve as…</a>
-          <a class="button secondary" href={`${SECRETS}/paste`}>Import</a>
-          <a class="button" href={`${SECRETS}/new`}>Add Secret</a>
-        </>
-      ),
       children: (
         <>
           <FilterForm filter={filter} deps={deps} />
@@ -99,7 +95,7 @@ function live(trigger: string) {
 }
 
 function FilterForm({ filter, deps }: { filter: Filter; deps: WebDeps }) {
-  const unused = [...new Set([...UNUSED_CHOICES, ...(filter.unused ? [Number(filter.unused)] : [])])];
+  const unused = [...new Set([...UNUSED_CHOICES, Number(filter.unused)])].sort((a, b) => a - b);
   return (
     <form method="get" action={SECRETS} class="filters live">
       <TextField
@@ -120,14 +116,15 @@ function FilterForm({ filter, deps }: { filter: Filter; deps: WebDeps }) {
         {...live("change")}
       />
       <OwnerFilter filter={filter} deps={deps} />
-      <SelectField
-        name="unused"
-        label="Unused for"
-        value={filter.unused}
-        empty="Any time"
-        options={unused.map((days) => ({ value: String(days), label: plural(days, "day") }))}
-        {...live("change")}
-      />
+      {filter.unused !== "" && (
+        <SelectField
+          name="unused"
+          label="Unused for"
+          value={filter.unused}
+          options={unused.map((days) => ({ value: String(days), label: plural(days, "day") }))}
+          {...live("change")}
+        />
+      )}
       <button type="submit" class="secondary">Filter</button>
     </form>
   );
@@ -163,9 +160,7 @@ function Results({ filter, deps, part }: { filter: Filter; deps: WebDeps; part: 
   );
   const asked = { q, ...ownerParameters(filter), unused };
   const filtered = q !== "" || scope !== undefined || unused !== "";
-  const summary = rows.length === 0
-    ? "No matching names."
-    : `${plural(rows.length, "name")}${next ? ", and more" : ""}.`;
+  const summary = summaryOf(rows.length, next !== undefined, filtered || after !== undefined, matrix);
   return (
     <div id="results" data-address={urlWithQuery(SECRETS, { ...asked, after })}>
       {part && <hx-partial hx-target="#announcer" hx-swap="textContent">{summary}</hx-partial>}
@@ -174,9 +169,12 @@ function Results({ filter, deps, part }: { filter: Filter; deps: WebDeps; part: 
           Reads are counted since <Time ms={reads.begin} />; earlier reads are unknown.
         </p>
       )}
-      {rows.length === 0
-        ? <Nothing filtered={filtered || after !== undefined} />
-        : <Matrix rows={rows} asked={asked} now={now()} />}
+      {rows.length === 0 ? <Nothing filtered={filtered || after !== undefined} unused={unused} /> : (
+        <>
+          <p class="quiet summary">{summary}</p>
+          <Matrix rows={rows} asked={asked} now={now()} />
+        </>
+      )}
       {after !== undefined && (
         <p>
           <a href={urlWithQuery(SECRETS, asked)}>Back to the first names</a>
@@ -187,7 +185,25 @@ function Results({ filter, deps, part }: { filter: Filter; deps: WebDeps; part: 
   );
 }
 
-function Nothing({ filtered }: { filtered: boolean }) {
+/** Returns how many names are shown, and of the whole list how many names and values there are. */
+function summaryOf(shown: number, isMore: boolean, isPart: boolean, matrix: SecretMatrix): string {
+  if (shown === 0) return "No matching names.";
+  if (isPart) return `${plural(shown, "name")}${isMore ? ", and more" : ""}.`;
+  const { names, values } = matrix.totals();
+  return `${plural(names, "name")}, ${plural(values, "value")}.`;
+}
+
+function Nothing({ filtered, unused }: { filtered: boolean; unused: string }) {
+  if (unused !== "") {
+    return (
+      <Empty icon="circle-check" title="No unused values here">
+        <p>
+          A value is unused when no function has read it for {plural(Number(unused), "day")}{" "}
+          and it is older than that. What nothing needs cannot leak once it is deleted.
+        </p>
+      </Empty>
+    );
+  }
   if (filtered) {
     return (
       <Empty>
@@ -199,10 +215,20 @@ function Nothing({ filtered }: { filtered: boolean }) {
     );
   }
   return (
-    <Empty>
-      <p>No secrets yet. A secret is a value, such as a password, that functions read by its name.</p>
+    <Empty
+      icon="lock-keyhole"
+      title="No secrets yet"
+      actions={
+        <>
+          <ButtonLink href={`${SECRETS}/new`}>Create the first one</ButtonLink>
+          <ButtonLink href={`${SECRETS}/paste`} kind="secondary">Import a .env file</ButtonLink>
+        </>
+      }
+    >
       <p>
-        <a href={`${SECRETS}/new`}>Create the first one</a>
+        A secret is a value, such as a password, that functions read by its name:{" "}
+        <code>await ctx.getSecret("DATABASE_URL")</code>. The same name can have another value for a function, for a
+        group of API keys or for one key.
       </p>
     </Empty>
   );
@@ -232,6 +258,7 @@ function Matrix({ rows, asked, now }: { rows: readonly NameRow[]; asked: Asked; 
         {Object.entries(ownerParameters(asked)).map(([name, value]) =>
           value !== undefined && <input type="hidden" name={name} value={String(value)} />
         )}
+        {asked.unused && <input type="hidden" name="unused" value={String(asked.unused)} />}
         <button type="submit" class="secondary">Copy, export or delete the selected …</button>
       </form>
     </>

@@ -4,9 +4,11 @@ import type { Context } from "hono";
 import { BIN_DAYS } from "../../../../core/secrets/bin.ts";
 import type { Fallback } from "../../../../core/secrets/matrix.ts";
 import { secretVersion } from "../../../../core/secrets/described.ts";
+import type { SecretEffect } from "../../../../core/secrets/effect.ts";
 import type { SecretRow } from "../../../../store/secrets.ts";
 import type { Web, WebDeps, WebEnv } from "../../shell/deps.ts";
-import { FormActions } from "../../ui/components.tsx";
+import { Badge, Card, Fact, Facts, FormActions } from "../../ui/components.tsx";
+import { DataTable } from "../../ui/data_table.tsx";
 import { ProblemSummary } from "../../ui/fields.tsx";
 import { CHANGED, VersionField } from "../../ui/conflict.tsx";
 import { type Problems } from "../../shell/forms.ts";
@@ -16,8 +18,9 @@ import { FormToken } from "../../shell/submissions.tsx";
 import { BIN } from "./bin.tsx";
 import { namePath } from "./browse.tsx";
 import { LastRead, secretOf, secretPath } from "./values.tsx";
-import { plural } from "../../ui/format.ts";
-import { effectWords, ownerWords, SECRETS, secretWords } from "../../ui/secret_labels.ts";
+import { OwnerName, ScopedName } from "../../ui/owner_name.tsx";
+import { count, plural } from "../../ui/format.ts";
+import { effectWords, SECRETS, secretWords } from "../../ui/secret_labels.ts";
 
 export function addRemove(web: Web, deps: WebDeps): void {
   formRoute(web, {
@@ -32,29 +35,31 @@ export function addRemove(web: Web, deps: WebDeps): void {
 }
 
 function deletePage(c: Context<WebEnv>, deps: WebDeps, row: SecretRow, problems?: Problems) {
-  const { matrix, effects, reads } = deps;
+  const effect = deps.effects.ofDeleting(row);
   return page(c, {
     title: `Delete ${row.name}?`,
     styles: ["secrets.css"],
+    trail: [[namePath(row.name), row.name]],
     children: (
-      <>
+      <div class="cards">
         <ProblemSummary problems={problems} labels={{}} />
-        <p>
-          The value of <b>{row.name}</b> for <b>{row.owner.scope === "global" ? "every function" : ownerWords(row)}</b>
-          {" "}
-          will be deleted. It stays with <a href={BIN}>the deleted secrets</a> for {BIN_DAYS} days, and can be restored.
-        </p>
-        {row.comment && (
-          <p class="comment">
-            <span class="quiet">Comment:</span> {row.comment}
-          </p>
-        )}
-        <p>
-          <LastRead read={reads.of([row.id]).get(row.id)} deps={deps} />
-        </p>
-        <p>{effectWords(effects.ofDeleting(row))}</p>
-        <p>{affected(row)} then:</p>
-        <ul>{fallbackWords(row, matrix.fallbacks(row)).map((words) => <li>{words}</li>)}</ul>
+        <What row={row} deps={deps} />
+        <Card title="What changes" id="changes">
+          <ul class="consequences">
+            <li>{effectWords(effect)}</li>
+            <li>
+              {affected(row)} then:
+              <ul class="fallbacks">
+                {fallbackWords(row, deps.matrix.fallbacks(row)).map((words) => <li>{words}</li>)}
+              </ul>
+            </li>
+            <li>
+              The value stays with the <a href={BIN}>deleted secrets</a> for {BIN_DAYS}{" "}
+              days, and can be restored until then.
+            </li>
+          </ul>
+          <Answers effect={effect} />
+        </Card>
         <form method="post" action={`${secretPath(row.id)}/delete`}>
           <FormToken />
           <VersionField version={secretVersion(row)} />
@@ -65,9 +70,75 @@ function deletePage(c: Context<WebEnv>, deps: WebDeps, row: SecretRow, problems?
             cancelLabel="Keep it"
           />
         </form>
-      </>
+      </div>
     ),
   }, problems ? 412 : 200);
+}
+
+/** Readers that are named. */
+const READERS_MAX = 5;
+
+/** What is deleted, and who used it. */
+function What({ row, deps }: { row: SecretRow; deps: WebDeps }) {
+  const { reads, matrix } = deps;
+  const readers = reads.readersOf(row.id);
+  return (
+    <Facts isLines>
+      <Fact term="Belongs to">
+        <OwnerName {...row} />
+      </Fact>
+      {row.comment && (
+        <Fact term="Comment">
+          <blockquote class="comment">{row.comment}</blockquote>
+        </Fact>
+      )}
+      <Fact term="Last read">
+        <LastRead read={reads.of([row.id]).get(row.id)} deps={deps} />
+      </Fact>
+      {readers.length > 0 && (
+        <Fact term="Readers in 30 days">
+          <ul class="plain">
+            {readers.slice(0, READERS_MAX).map(({ functionId }) => {
+              const name = matrix.ownerName("function", functionId);
+              return <li>{name ? <a href={`/web/functions/${functionId}`}>{name}</a> : "a deleted function"}</li>;
+            })}
+            {readers.length > READERS_MAX && <li>and {count(readers.length - READERS_MAX)} more</li>}
+          </ul>
+        </Fact>
+      )}
+    </Facts>
+  );
+}
+
+/** Callers whose new answer is listed. */
+const ANSWERS_MAX = 10;
+
+/** Which value each of the first callers gets instead. */
+function Answers({ effect: { changes, callers } }: { effect: SecretEffect }) {
+  if (changes.length === 0) return null;
+  return (
+    <>
+      <DataTable
+        label="Callers that get another value"
+        isStacked
+        rows={changes.slice(0, ANSWERS_MAX)}
+        columns={[
+          {
+            label: "Function",
+            isRowHeader: true,
+            cell: ({ functionId, functionName }) => <a href={`/web/functions/${functionId}`}>{functionName}</a>,
+          },
+          { label: "Called with", cell: ({ keyName }) => keyName ?? "no key" },
+          {
+            label: "Gets instead",
+            cell: ({ to }) =>
+              to === null ? <Badge kind="warn">nothing</Badge> : <ScopedName scope={to.scope} name={to.scopeName} />,
+          },
+        ]}
+      />
+      {callers > ANSWERS_MAX && <p class="quiet">The first {ANSWERS_MAX} of {count(callers)} callers are listed.</p>}
+    </>
+  );
 }
 
 function affected({ owner, ownerName }: SecretRow): string {

@@ -3,15 +3,16 @@
 import type { Context } from "hono";
 import type { ExposedValue } from "../../../../core/secrets/exposure.ts";
 import { exposureFilter, exposureQuery } from "../../../inputs/exposure_schemas.ts";
-import { Badge, Empty, Time } from "../../ui/components.tsx";
+import { Badge, Empty, Icon, Time } from "../../ui/components.tsx";
 import { DataTable } from "../../ui/data_table.tsx";
 import { ProblemSummary, TextField } from "../../ui/fields.tsx";
 import type { Web, WebDeps, WebEnv } from "../../shell/deps.ts";
 import { type Problems, problemsOf } from "../../shell/forms.ts";
-import { page } from "../../shell/layout.tsx";
 import { count, plural } from "../../ui/format.ts";
-import { SCOPE_LABELS, SECRETS, urlWithQuery } from "../../ui/secret_labels.ts";
+import { ScopedName } from "../../ui/owner_name.tsx";
+import { SECRETS, urlWithQuery } from "../../ui/secret_labels.ts";
 import { namePath } from "./browse.tsx";
+import { viewPage } from "./views.tsx";
 
 const PATH = `${SECRETS}/exposure`;
 const FIELDS = ["keyId", "functionId", "actor", "from", "to"] as const;
@@ -31,14 +32,14 @@ export function addExposure(web: Web, deps: WebDeps): void {
     const fields: Fields = Object.fromEntries(
       FIELDS.flatMap((name) => given[name] ? [[name, given[name].trim()]] : []),
     );
-    if (Object.keys(given).length === 0) return exposurePage(c, fields, undefined);
+    if (Object.keys(given).length === 0) return exposurePage(c, deps, fields, undefined);
     try {
       const asked = exposureQuery.parse(inputOf(fields));
-      return exposurePage(c, fields, deps.exposure.values(exposureFilter(asked, deps)));
+      return exposurePage(c, deps, fields, deps.exposure.values(exposureFilter(asked, deps)));
     } catch (error) {
       const problems = problemsOf(error);
       if (!problems) throw error;
-      return exposurePage(c, fields, undefined, problems);
+      return exposurePage(c, deps, fields, undefined, problems);
     }
   });
 }
@@ -55,20 +56,21 @@ function inputOf({ from, to, ...who }: Fields): Record<string, string> {
 
 function exposurePage(
   c: Context<WebEnv>,
+  deps: WebDeps,
   fields: Fields,
   values: readonly ExposedValue[] | undefined,
   problems?: Problems,
 ) {
-  return page(c, {
+  return viewPage(c, deps, {
+    view: "exposure",
     title: "Exposure",
-    styles: ["secrets.css"],
     children: (
       <>
         <p>
-          <a href={SECRETS}>All secrets</a>
+          After a leak: which values did an API key, a function or a user read, and which of them were not replaced
+          since?
         </p>
-        <p>What did an API key, a function or a user read? After a leak, these values are to be replaced.</p>
-        <form method="get" action={PATH} class="filters" novalidate>
+        <form method="get" action={PATH} class="filters hinted" novalidate>
           <ProblemSummary problems={problems} labels={LABELS} />
           <TextField
             name="keyId"
@@ -83,6 +85,7 @@ function exposurePage(
             label={LABELS.functionId}
             value={fields.functionId ?? ""}
             problems={problems}
+            hint="Its name or id."
             isVerbatim
           />
           <TextField
@@ -97,21 +100,48 @@ function exposurePage(
           <TextField name="to" type="date" label={LABELS.to} value={fields.to ?? ""} problems={problems} />
           <button type="submit" class="secondary">Show</button>
         </form>
-        {values && <Values values={values} fields={fields} />}
+        {values ? <Values values={values} fields={fields} /> : !problems && <Unasked />}
       </>
     ),
   }, problems ? 400 : 200);
 }
 
+/** In place of an answer, before anything was asked. */
+function Unasked() {
+  return (
+    <Empty icon="shield-check" title="Who could know which values?">
+      <p>
+        Name the key that leaked, the function whose log was seen, or the user who left, and the days that count. With
+        days alone, the report has everything that was read. It ticks off what you replace.
+      </p>
+    </Empty>
+  );
+}
+
 function Values({ values, fields }: { values: readonly ExposedValue[]; fields: Fields }) {
-  if (values.length === 0) return <Empty>Nothing was read.</Empty>;
+  if (values.length === 0) {
+    return (
+      <Empty icon="circle-check" title="Nothing was read">
+        <p>No value was given to these callers or shown to this user in that time.</p>
+      </Empty>
+    );
+  }
   const open = values.filter(({ rotatedSince, reads }) => !rotatedSince && reads > 0).length;
   return (
     <>
-      <p role="status">
-        {plural(values.length, "value")}, of which {count(open)} {open === 1 ? "was" : "were"}{" "}
-        read and not replaced since.
-      </p>
+      <div class="summary">
+        <p role="status">
+          {plural(values.length, "value")}, of which {count(open)} {open === 1 ? "was" : "were"}{" "}
+          read and not replaced since.
+        </p>
+        <a
+          href={urlWithQuery("/api/secrets/exposure", inputOf(fields))}
+          class="button secondary small"
+          download="exposure.json"
+        >
+          <Icon name="download" /> Download this report
+        </a>
+      </div>
       <DataTable
         label="Values that were read"
         isStacked
@@ -130,20 +160,15 @@ function Values({ values, fields }: { values: readonly ExposedValue[]; fields: F
           {
             label: "Belongs to",
             class: "words",
-            cell: ({ scope, scopeName }) => scope === null ? "" : `${SCOPE_LABELS[scope]} ${scopeName ?? ""}`,
+            cell: ({ scope, scopeName }) => scope !== null && <ScopedName scope={scope} name={scopeName} />,
           },
+          { label: "State", cell: (value) => <State value={value} /> },
           { label: "First read", cell: ({ firstReadAt }) => <Time ms={firstReadAt} /> },
           { label: "Last read", cell: ({ lastReadAt }) => <Time ms={lastReadAt} /> },
           { label: "Reads", isFigure: true, cell: ({ reads }) => count(reads) },
           { label: "Sealed uses", isFigure: true, cell: ({ sealedUses }) => count(sealedUses) },
-          { label: "State", cell: (value) => <State value={value} /> },
         ]}
       />
-      <p>
-        <a href={urlWithQuery("/api/secrets/exposure", inputOf(fields))} download="exposure.json">
-          Download this report
-        </a>, to keep it.
-      </p>
     </>
   );
 }

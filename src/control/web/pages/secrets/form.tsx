@@ -253,13 +253,15 @@ function editPage(
 ) {
   if (isAltered("secrets", row.id)) {
     const children = <AlteredSecret row={row} />;
-    return page(c, { title: row.name, styles: ["secrets.css"], children }, status);
+    const trail = [[namePath(row.name), row.name]] as const;
+    return page(c, { title: row.name, styles: ["secrets.css"], trail, children }, status);
   }
   const { value, problems } = refill(fields, wrong);
   const path = `${secretPath(row.id)}/edit`;
   const readable = secrets.problemOf(row) === null;
   return page(c, {
     title: `Edit ${row.name}`,
+    trail: [[namePath(row.name), row.name]],
     scripts: ["secret_form.js"],
     styles: ["secrets.css"],
     children: (

@@ -5,7 +5,7 @@ import type { ListedVersion } from "../../../../core/secrets/history.ts";
 import { secretVersion } from "../../../../core/secrets/described.ts";
 import type { SecretRow } from "../../../../store/secrets.ts";
 import { parsePositiveInt } from "../../ui/format.ts";
-import { Badge, FormActions, PostButton, Time } from "../../ui/components.tsx";
+import { Ago, Badge, ButtonLink, Empty, FormActions, PostButton, Time } from "../../ui/components.tsx";
 import { DataTable } from "../../ui/data_table.tsx";
 import { ProblemSummary } from "../../ui/fields.tsx";
 import { CHANGED, VersionField } from "../../ui/conflict.tsx";
@@ -15,6 +15,7 @@ import { formRoute } from "../../shell/form_route.ts";
 import { page } from "../../shell/layout.tsx";
 import { FormToken } from "../../shell/submissions.tsx";
 import { authorText } from "../history/parts.tsx";
+import { OwnerName } from "../../ui/owner_name.tsx";
 import { ownerWords, secretWords } from "../../ui/secret_labels.ts";
 import { namePath } from "./browse.tsx";
 import { secretOf, secretPath } from "./values.tsx";
@@ -69,24 +70,43 @@ function historyPage(c: Context<WebEnv>, deps: WebDeps, row: SecretRow, problems
   return page(c, {
     title: `History of ${row.name}`,
     styles: ["secrets.css"],
+    trail: [[namePath(row.name), row.name]],
     children: (
       <>
-        <p>
-          <a href={namePath(row.name)}>All values of {row.name}</a>
-        </p>
         <ProblemSummary problems={problems} labels={{}} />
         <p>
-          Values of <b>{row.name}</b> for{" "}
-          <b>{row.owner.scope === "global" ? "every function" : ownerWords(row)}</b>, the newest first. To see an
-          earlier one, restore it.
+          <OwnerName {...row} />
         </p>
-        <Versions row={row} versions={deps.secrets.history.versions(row.id)} now={deps.now()} />
+        <p>
+          The values that were set here, the newest first. No page shows an earlier one: restore it, and it is the
+          current value again.
+        </p>
+        <History row={row} versions={deps.secrets.history.versions(row.id)} now={deps.now()} />
       </>
     ),
   }, status);
 }
 
-function Versions({ row, versions, now }: { row: SecretRow; versions: readonly ListedVersion[]; now: number }) {
+interface HistoryProps {
+  row: SecretRow;
+  versions: readonly ListedVersion[];
+  now: number;
+}
+
+function History(props: HistoryProps) {
+  return (
+    <>
+      <Versions {...props} />
+      {props.versions.length <= 1 && (
+        <Empty icon="rotate-ccw-clock">
+          <p>There is no earlier value. Each new value adds a version; a changed comment does not.</p>
+        </Empty>
+      )}
+    </>
+  );
+}
+
+function Versions({ row, versions, now }: HistoryProps) {
   const version = secretVersion(row);
   const path = `${secretPath(row.id)}/versions`;
   return (
@@ -106,7 +126,17 @@ function Versions({ row, versions, now }: { row: SecretRow; versions: readonly L
             </>
           ),
         },
-        { label: "Set", cell: ({ setAt }) => <Time ms={setAt} /> },
+        {
+          label: "Set",
+          cell: ({ setAt }) => (
+            <>
+              <Time ms={setAt} />{" "}
+              <small class="quiet">
+                (<Ago ms={setAt} now={now} />)
+              </small>
+            </>
+          ),
+        },
         { label: "By", class: "words who", cell: ({ setBy }) => setBy ? authorText(setBy) : "" },
         {
           label: "Replaced",
@@ -123,6 +153,7 @@ function Versions({ row, versions, now }: { row: SecretRow; versions: readonly L
         },
         {
           label: "Actions",
+          isActions: true,
           narrowLabel: null,
           cell: ({ number, isCurrent }) =>
             !isCurrent && (
@@ -131,12 +162,17 @@ function Versions({ row, versions, now }: { row: SecretRow; versions: readonly L
                   action={`${path}/${number}/restore`}
                   label="Restore"
                   kind="secondary"
+                  icon="undo-2"
                   fields={{ version }}
                   describe={`version ${number}`}
-                />{" "}
-                <a href={`${path}/${number}/purge`}>
-                  Delete …<span class="visually-hidden">version {number}</span>
-                </a>
+                />
+                <ButtonLink
+                  href={`${path}/${number}/purge`}
+                  kind="danger-quiet"
+                  label={`Delete … version ${number}`}
+                >
+                  Delete …
+                </ButtonLink>
               </>
             ),
         },
@@ -149,6 +185,7 @@ function purgePage(c: Context<WebEnv>, { row, number }: OneVersion, problems?: P
   return page(c, {
     title: `Delete version ${number} of ${row.name}?`,
     styles: ["secrets.css"],
+    trail: [[namePath(row.name), row.name], [secretHistoryPath(row), "History"]],
     children: (
       <form method="post" action={`${secretPath(row.id)}/versions/${number}/purge`} class="narrow">
         <FormToken />

@@ -18,6 +18,7 @@ import { ownerWords, SECRETS } from "../../ui/secret_labels.ts";
 import { type Fields, fitsTextArea, ownerInput, readFields, ScopeFields } from "./form.tsx";
 
 const PASTE = `${SECRETS}/paste`;
+const TITLE = "Import Secrets";
 const FIELDS = ["content", "format", "mode", "scope", "functionId", "groupId", "keyId"];
 const LABELS = {
   content: "Text",
@@ -61,7 +62,7 @@ export function addPaste(web: Web, deps: WebDeps): void {
         <p>Nothing was changed. Go back to the form to import.</p>
       </>
     );
-    return page(c, { title: "Preview", styles: ["secrets.css"], children }, status);
+    return page(c, { title: "Preview", styles: ["secrets.css"], trail: [[PASTE, TITLE]], children }, status);
   });
 }
 
@@ -82,7 +83,7 @@ function pastePage(
 ) {
   const content = fields.content ?? "";
   return page(c, {
-    title: "Paste Several Secrets",
+    title: TITLE,
     styles: ["secrets.css"],
     children: (
       <>

@@ -9,8 +9,8 @@ import { Badge, Empty, Pager } from "../../ui/components.tsx";
 import { DataTable } from "../../ui/data_table.tsx";
 import { TextField } from "../../ui/fields.tsx";
 import type { Web, WebDeps } from "../../shell/deps.ts";
-import { page } from "../../shell/layout.tsx";
 import { namePath } from "./browse.tsx";
+import { viewPage } from "./views.tsx";
 import { OwnerField } from "../../ui/owner_name.tsx";
 import { SCOPE_LABELS, SECRETS, urlWithQuery } from "../../ui/secret_labels.ts";
 
@@ -28,9 +28,9 @@ type Asked = z.infer<typeof askedSchema>;
 export function addResolvePage(web: Web, deps: WebDeps): void {
   web.get(RESOLVE, (c) => {
     const asked = askedSchema.parse(c.req.query());
-    return page(c, {
+    return viewPage(c, deps, {
+      view: "resolve",
       title: "Resolve as…",
-      styles: ["secrets.css"],
       children: (
         <>
           <p>

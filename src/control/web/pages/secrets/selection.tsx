@@ -7,6 +7,7 @@ import { BIN_DAYS } from "../../../../core/secrets/bin.ts";
 import { secretVersion } from "../../../../core/secrets/described.ts";
 import { FILE_FORMATS, type FileFormat } from "../../../../core/secrets/secret_files.ts";
 import { AppError } from "../../../../errors.ts";
+import { DAY_MS } from "../../../../time.ts";
 import { type SecretId, type SecretName } from "../../../../ids.ts";
 import type { SecretRow } from "../../../../store/secrets.ts";
 import { copyInput } from "../../../inputs/secret_file_schemas.ts";
@@ -98,15 +99,17 @@ function named<T>(work: () => T): T {
 const namesSchema = z.array(secretName()).max(CHOSEN_MAX);
 const idsSchema = z.array(idText<SecretId>()).max(CHOSEN_MAX);
 
-/** Returns the secrets that the address names: by id, or all values of names within its scope and owner. */
-function rowsAsked(c: Context<WebEnv>, { secrets, matrix }: WebDeps): SecretRow[] {
+/** Returns the secrets that the address names: by id, or of names all values, or unused ones, of its scope and owner. */
+function rowsAsked(c: Context<WebEnv>, { secrets, matrix, reads, now }: WebDeps): SecretRow[] {
   const ids = idsSchema.parse(c.req.queries("id") ?? []);
   if (ids.length > 0) return ids.map((id) => secrets.get(id));
   const filter = filterSchema.parse(c.req.query());
   const options = { scope: filter.scope, ownerId: ownerOf(filter) };
+  const isChosen = filter.unused ? reads.unusedSince(now() - Number(filter.unused) * DAY_MS) : () => true;
   const rows: SecretRow[] = [];
   for (const name of namesSchema.parse(c.req.queries("name") ?? [])) {
-    rows.push(...matrix.values(name as SecretName, options, undefined, CHOSEN_MAX + 1 - rows.length).values);
+    const { values } = matrix.values(name as SecretName, options, undefined, CHOSEN_MAX + 1 - rows.length);
+    rows.push(...values.filter(isChosen));
     if (rows.length > CHOSEN_MAX) break;
   }
   return rows;

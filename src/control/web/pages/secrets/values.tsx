@@ -16,6 +16,7 @@ import { Ago, Badge, Empty, Pager, Time } from "../../ui/components.tsx";
 import type { Web, WebDeps, WebEnv } from "../../shell/deps.ts";
 import { page } from "../../shell/layout.tsx";
 import { filterSchema, namePath, ownerOf, ownerParameters } from "./browse.tsx";
+import { DUE_SOON_DAYS } from "./views.tsx";
 import { SealedValue } from "./seal_fields.tsx";
 import { plural } from "../../ui/format.ts";
 import { ownerAddress, SCOPE_LABELS, SECRETS, secretWords, urlWithQuery } from "../../ui/secret_labels.ts";
@@ -77,9 +78,6 @@ function namePage(c: Context<WebEnv>, name: SecretName, list: unknown): Response
     actions: <a class="button" href={urlWithQuery(`${SECRETS}/new`, { name })}>Add another value</a>,
     children: (
       <>
-        <p>
-          <a href={SECRETS}>All secrets</a>
-        </p>
         <p id="announcer" class="visually-hidden" role="status"></p>
         {list}
       </>
@@ -210,9 +208,6 @@ function Value({ row, opened, deps, read, unused }: ValueProps) {
   );
 }
 
-/** How soon the value is due is shown from this time before. */
-const DUE_SOON_MS = 30 * DAY_MS;
-
 function TermBadges({ row, now }: { row: SecretRow; now: number }) {
   const { expiresAt, dueAt, onExpiry, expand, canary } = row;
   const isExpired = expiresAt !== null && expiresAt <= now;
@@ -222,7 +217,7 @@ function TermBadges({ row, now }: { row: SecretRow; now: number }) {
         ? <Badge kind="bad">{onExpiry === "close" ? "Expired, closed" : "Expired"}</Badge>
         : dueAt !== null && dueAt <= now
         ? <Badge kind="warn">Overdue</Badge>
-        : dueAt !== null && dueAt <= now + DUE_SOON_MS && (
+        : dueAt !== null && dueAt <= now + DUE_SOON_DAYS * DAY_MS && (
           <Badge kind="warn">
             Due <Time ms={dueAt} />
           </Badge>
