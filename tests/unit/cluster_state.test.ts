@@ -117,7 +117,7 @@ Deno.test("the page shows how far each node is behind, and what to do about one 
   assert.match(text, /http:\/\/c:8000 was stopped\. Start it again.* cluster forget c /);
   const failed = { ...STATE, nodes: STATE.nodes.map((node) => ({ ...node, left: false })) };
   assert.match(await shown(failed), /c does not serve .*c:8000 has not renewed its lease.* cluster forget c /);
-  assert.match(text, /in the schema crude_functions/);
+  assert.match(text, /Schema of PostgreSQL crude_functions/);
   assert.doesNotMatch(text, /was founded/);
   const whole = await shown({ ...STATE, nodes: STATE.nodes.slice(0, 1) });
   assert.doesNotMatch(whole, /different versions|cluster forget/);
