@@ -10,6 +10,7 @@ import { AppError } from "../../src/errors.ts";
 import type { SecretId, SecretName } from "../../src/ids.ts";
 import { secretVersionAad } from "../../src/keyring/aad.ts";
 import { type KeyFile, KeyFileError, openKeyFile } from "../../src/keyring/key_file.ts";
+import { keyChangesOf } from "../../src/core/encryption/key_changes.ts";
 import { describeUnreadable } from "../../src/core/encryption/key_status.ts";
 import { Rotation, type RotationSettings } from "../../src/core/encryption/rotation.ts";
 import { countSeals, SEALS_MAX } from "../../src/core/encryption/encryption_counter.ts";
@@ -249,6 +250,43 @@ Deno.test("a rotation begins by itself when the interval is over, and not before
   assert.equal(it.rotation.status().lastRotationAt, 90 * DAY_MS);
   await it.rotation.check();
   assert.equal(it.rotation.status().progress, null, "only one");
+});
+
+Deno.test("on a node, a rotation that fails is tried again after ever longer pauses, up to an hour", async () => {
+  using there = temporaryStore();
+  const it = rotating(there);
+  let leads = 0;
+  let isBroken = true;
+  const cluster = {
+    node: "a",
+    keyChanges: keyChangesOf(there.keyFile),
+    lead() {
+      leads++;
+      return isBroken ? Promise.reject(new Error("PostgreSQL is gone")) : Promise.resolve({
+        [Symbol.asyncDispose]: () => Promise.resolve(),
+      });
+    },
+  };
+  const rotation = new Rotation({ ...it.parts(), cluster });
+  const triedAt: number[] = [];
+  /** Looks every five seconds, as a node does. */
+  const look = async (seconds: number): Promise<void> => {
+    for (const end = it.clock.now + seconds * 1_000; it.clock.now < end; it.clock.now += 5_000) {
+      const before = leads;
+      await rotation.check();
+      while (rotation.status().progress) await new Promise((resolve) => setTimeout(resolve, 1));
+      if (leads > before) triedAt.push((it.clock.now - 90 * DAY_MS) / 1_000);
+    }
+  };
+  it.clock.now = 90 * DAY_MS;
+  await look(2 * 3_600 + 2_000);
+  assert.deepEqual(triedAt.slice(0, 5), [0, 10, 30, 70, 150]);
+  assert.equal(triedAt.at(-1)! - triedAt.at(-2)!, 3_600);
+  assert.ok(it.reports.every((report) => report.includes("PostgreSQL is gone")));
+  assert.equal(it.reports.length, triedAt.length);
+  isBroken = false;
+  await look(3_600);
+  assert.equal(rotation.status().currentVersion, 2);
 });
 
 Deno.test("a key that has encrypted a quarter of what its nonces allow is replaced by itself", async () => {

@@ -90,6 +90,9 @@ export class Rotation {
   #timer: ReturnType<typeof setInterval> | undefined;
   #stopping = false;
   #dropping: Promise<void> | undefined;
+  /** Failures one after the other of rotations that began by themselves, and when the next one may begin. */
+  #failures = 0;
+  #retryAt = -Infinity;
 
   constructor({ store, keyFile, settings, busy, now, report, record, cluster }: RotationParts) {
     this.#store = store;
@@ -140,10 +143,14 @@ export class Rotation {
   async check(): Promise<void> {
     if (this.#progress || this.#stopping || this.#dropping) return;
     if (this.#hasOldKeys()) await (this.#dropping = this.#dropOldKeys().finally(() => this.#dropping = undefined));
-    if (this.#stopping || !this.#isDue()) return;
-    this.#rotateOnce(SERVER, true).catch((error) => {
+    if (this.#stopping || this.#now() < this.#retryAt || !this.#isDue()) return;
+    this.#rotateOnce(SERVER, true).then(() => this.#failures = 0, (error) => {
       const isElsewhere = this.#cluster && error instanceof AppError && error.code === "RotationInProgress";
-      if (!isElsewhere) this.#report("error", messageOf(error));
+      if (isElsewhere) return;
+      this.#report("error", messageOf(error));
+      // In a cluster, checks are so frequent that the audit would fill with failures.
+      const pauseMs = Math.min(CHECK_INTERVAL_IN_CLUSTER_MS * 2 ** ++this.#failures, CHECK_INTERVAL_MS);
+      if (this.#cluster) this.#retryAt = this.#now() + pauseMs;
     });
   }
 
