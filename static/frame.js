@@ -181,3 +181,8 @@ addEventListener("pageshow", (event) => {
 watchNotices();
 guideMenu();
 titleEntries();
+
+// The next user of this tab does not see what was sent by "Try it".
+if (!document.querySelector(".frame")) {
+  for (const key of Object.keys(sessionStorage)) if (key.startsWith("crude-trial.")) sessionStorage.removeItem(key);
+}

@@ -49,6 +49,10 @@ Deno.test("the sidebar marks where the page is, in groups, and nested pages lead
     "Observe",
     "Admin",
   ]);
+  await page.goto(`/web/functions/${id}/delete`);
+  const way = page.getByRole("navigation", { name: "Breadcrumb" });
+  assert.deepEqual(await way.getByRole("listitem").allTextContents(), ["Functions", "orders", "Delete"]);
+  assert.equal(await way.locator("[aria-current=page]").textContent(), "Delete");
   await page.goto("/web/secrets/new");
   await page.getByRole("navigation", { name: "Breadcrumb" }).getByRole("link", { name: "Secrets" }).click();
   await page.waitForURL("/web/secrets");

@@ -89,7 +89,7 @@ Deno.test("a function is written, given a secret and tried, from nothing to an a
     await page.getByRole("button", { name: "Create" }).click();
     await page.locator("#notices").getByText(/Created/).waitFor();
     await inSidebar(page, "Functions").click();
-    await page.getByRole("link", { name: "Greeter" }).click();
+    await page.getByRole("link", { name: "Greeter", exact: true }).click();
     await page.getByText("set: function").waitFor();
     assert.ok(!(await page.content()).includes("a token of twenty-two"));
   });
@@ -103,7 +103,11 @@ Deno.test("a function is written, given a secret and tried, from nothing to an a
 
   await t.step("disabled in the list, it answers nobody; enabled again, it does", async () => {
     await inSidebar(page, "Functions").click();
+    await page.getByRole("link", { name: "Disable Greeter" }).click();
+    await page.getByText(/^\d+ calls? came in the last hour/).waitFor();
+    await assertAccessible(page);
     await page.getByRole("button", { name: "Disable Greeter" }).click();
+    await page.waitForURL("/web/functions");
     await page.getByText("disabled", { exact: true }).waitFor();
     await assertAccessible(page);
     assert.equal((await run(server, "/greeter")).status, 404);
@@ -116,7 +120,7 @@ Deno.test("a function is written, given a secret and tried, from nothing to an a
     await page.getByLabel("Search functions").pressSequentially("nothing like it");
     await page.getByText("No function has “nothing like it”").waitFor();
     await page.getByLabel("Search functions").fill("greet");
-    await page.getByRole("link", { name: "Greeter" }).waitFor();
+    await page.getByRole("link", { name: "Greeter", exact: true }).waitFor();
   });
 });
 
@@ -225,6 +229,48 @@ Deno.test("a function's page leads from its URL to an answer, and to what each c
     await write(page, ASKING);
     await page.keyboard.press("Control+s");
     await state(page, "Saved.").waitFor();
+  });
+
+  await t.step("the path follows from the parameters, and they from a path that is typed", async () => {
+    const [id, path] = [page.getByLabel(":id"), page.getByLabel("Path", { exact: true })];
+    assert.equal(await path.inputValue(), "/orders/7");
+    await path.fill("/orders/a%20b?page=2");
+    assert.equal(await id.inputValue(), "a b");
+    await id.fill("c/d");
+    assert.equal(await path.inputValue(), "/orders/c%2Fd?page=2");
+    await path.fill("/elsewhere");
+    await id.fill("8");
+    assert.equal(await path.inputValue(), "/elsewhere");
+    await path.fill("/orders/:id");
+    assert.equal(await id.inputValue(), "");
+    await page.getByRole("button", { name: "Send" }).click();
+    await page.getByRole("region", { name: "Answer" }).getByText(":id is empty.").waitFor();
+  });
+
+  await t.step("what was sent last is there again, but for the key, until somebody else signs in", async () => {
+    await page.getByLabel(":id").fill("9");
+    await page.getByLabel("Method").selectOption("POST");
+    await page.getByText("Headers and body").click();
+    await page.getByLabel("Headers", { exact: true }).fill("X-Token: hush-hush");
+    await page.getByLabel("Body").fill('{"amount":1}');
+    await page.getByLabel("API key", { exact: true }).selectOption("pasted");
+    await page.getByLabel("Pasted key").fill(key.value);
+    await page.getByRole("button", { name: "Send" }).click();
+    await page.getByRole("region", { name: "Answer" }).getByText("Status 200").waitFor();
+    await page.reload();
+    assert.equal(await page.getByLabel("Body").inputValue(), '{"amount":1}');
+    assert.equal(await page.getByLabel("Path", { exact: true }).inputValue(), "/orders/9");
+    assert.equal(await page.getByLabel("Method").inputValue(), "POST");
+    assert.equal(await page.getByLabel("Headers", { exact: true }).inputValue(), "");
+    const kept = await page.evaluate("JSON.stringify({ ...sessionStorage, ...localStorage })") as string;
+    assert.match(kept, /amount/);
+    assert.ok(!kept.includes(key.value) && !kept.includes("hush-hush"));
+    const cookies = await context.cookies();
+    await context.clearCookies();
+    await page.goto("/web/sign-in");
+    assert.doesNotMatch(await page.evaluate("JSON.stringify({ ...sessionStorage })") as string, /amount/);
+    await context.addCookies(cookies);
+    await page.goto(`/web/functions/${id}`);
   });
 
   await t.step("the tab Secrets says what the code asks for and which value each caller gets", async () => {

@@ -72,7 +72,7 @@ const PICTURES: readonly Picture[] = [
     width: 1280,
     height: 880,
     prepare: async (page) => {
-      await page.getByRole("link", { name: "orders" }).click();
+      await page.getByRole("link", { name: "orders", exact: true }).click();
       await page.locator(".cm-content").focus();
       await page.keyboard.press("Control+a");
       await page.keyboard.press("Backspace");

@@ -101,6 +101,7 @@ Deno.test("settings of a function are saved as they are typed; a switch takes ef
   await using server = await startApp();
   const group = await createGroup(server, "customers");
   const id = await deploy(server, "orders", HANDLER);
+  await run(server, "/orders");
   const visitor = await setUp(server);
   const typed = new URLSearchParams([
     ["name", "orders"],
@@ -141,6 +142,9 @@ Deno.test("settings of a function are saved as they are typed; a switch takes ef
   assert.match(form, /value="per-key" checked/);
   assert.match(form, /value="hosts" checked/);
 
+  const asked = (await visitor.get(`/web/functions/${id}/disable?back=list`)).text;
+  assert.match(asked, /<strong>1 call<\/strong> came in the last hour/);
+  assert.match(asked, /name="back" value="list"/);
   assert.equal(
     (await visitor.post(`/web/functions/${id}/disable`, { back: "list" })).headers.get("location"),
     "/web/functions",
@@ -222,6 +226,7 @@ Deno.test("a call is tried with a stored key that never reaches the page, by the
   assert.match((await attempt({ key: "pasted", pastedKey: key.value })).text, /Status 200/);
   assert.match((await attempt({ method: "DELETE" })).text, /Status 405/);
   assert.match((await attempt({ path: "/elsewhere" })).text, /Status 404/);
+  assert.match((await attempt({ "param.id": "" })).text, /:id is empty/);
   const escaping = await attempt({ path: "/../api/keys" });
   assert.equal(escaping.status, 400);
   assert.match(escaping.text, /Path must stay below \/run/);
@@ -266,7 +271,7 @@ Deno.test("what a tried function answers is text here, whatever it is", async ()
   const page = await attempt(html, "/html");
   assert.match(page.text, /&lt;script&gt;alert\(1\)&lt;\/script&gt;/);
   assert.ok(!page.text.includes("<script>alert"));
-  assert.match((await attempt(binary, "/binary")).text, /Binary, 3 bytes of image\/png[\s\S]*base64,AP8B/);
+  assert.match((await attempt(binary, "/binary")).text, /base64,AP8B[\s\S]*Binary, 3 bytes of image\/png/);
 });
 
 Deno.test("names of secrets that a function may ask for are told, values and other names are not", async () => {

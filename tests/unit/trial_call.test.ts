@@ -7,7 +7,7 @@ import {
   parametersOf,
   requestOf,
   type TrialRequest,
-} from "../../src/control/web/pages/functions/try_request.ts";
+} from "../../src/control/web/pages/function/try_request.ts";
 
 const ORIGIN = "http://localhost:8000";
 const TYPED: TrialRequest = { method: "GET", path: "/hello", headers: "", body: "", key: undefined };

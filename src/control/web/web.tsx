@@ -11,6 +11,7 @@ import type { SignedIn, Web, WebDeps, WebEnv } from "./shell/deps.ts";
 import { firstSteps } from "./pages/home/first_steps.tsx";
 import { takeNotice } from "./shell/forms.ts";
 import { addFiles } from "./pages/files/files.tsx";
+import { addFunction } from "./pages/function/function.tsx";
 import { addFunctions } from "./pages/functions/functions.tsx";
 import { addAnnouncements } from "./pages/announcements/announcements.tsx";
 import { addComponents } from "./pages/components/components.tsx";
@@ -83,6 +84,7 @@ export function createWeb(deps: WebDeps): Web {
   addTerminal(web, deps);
   addUsers(web, deps);
   addFunctions(web, deps);
+  addFunction(web, deps);
   addFiles(web, deps);
   addHistory(web, deps);
   addDeployments(web, deps);

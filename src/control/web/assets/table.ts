@@ -52,6 +52,7 @@ export const ASSETS: Readonly<Record<string, Asset>> = {
   "secret_form.js": js(() => import("../../../../static/secret_form.js", { with: { type: "text" } })),
   "secrets.js": js(() => import("../../../../static/secrets.js", { with: { type: "text" } })),
   "shortcuts.js": js(() => import("../../../../static/shortcuts.js", { with: { type: "text" } })),
+  "try_it.js": js(() => import("../../../../static/try_it.js", { with: { type: "text" } })),
   // Its module is three times as large as this, which only declares a variable.
   "uplot.js": js(
     () => import("uplot/dist/uPlot.iife.min.js", { with: { type: "text" } }),

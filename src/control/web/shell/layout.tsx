@@ -49,9 +49,11 @@ export interface PageProps extends FrameProps {
   actions?: Child;
   /** Pages between the section and this one, such as the function of a page of settings. */
   trail?: readonly (readonly [path: string, name: string])[];
+  /** What the breadcrumb calls this page, if the title repeats what is before it. */
+  crumb?: string;
 }
 
-function SignedInPage({ c, title, scripts = [], styles = [], actions, trail = [], children }: PageProps) {
+function SignedInPage({ c, title, scripts = [], styles = [], actions, trail = [], crumb, children }: PageProps) {
   const notice = c.get("notice");
   const { path } = c.req;
   const place = placeOf(path);
@@ -76,7 +78,7 @@ function SignedInPage({ c, title, scripts = [], styles = [], actions, trail = []
           version={c.get("version")}
         />
         <div class="content">
-          <Breadcrumb place={place} path={path} trail={trail} />
+          <Breadcrumb place={place} path={path} trail={trail} here={crumb ?? title} />
           <main id="main" tabindex={-1}>
             {steps && (
               <p class="back-to-steps">
@@ -97,11 +99,12 @@ function SignedInPage({ c, title, scripts = [], styles = [], actions, trail = []
   );
 }
 
-/** The pages above a nested one. The page itself is the heading below. */
-function Breadcrumb({ place, path, trail }: {
+/** The way to a nested page: the pages above it, and its own name. */
+function Breadcrumb({ place, path, trail, here }: {
   place: Place | undefined;
   path: string;
   trail: readonly (readonly [path: string, name: string])[];
+  here: string;
 }) {
   const above = place?.part ?? place?.section;
   const links = above && above.path !== path ? [[above.path, above.name] as const, ...trail] : trail;
@@ -114,6 +117,9 @@ function Breadcrumb({ place, path, trail }: {
             <a href={href}>{name}</a>
           </li>
         ))}
+        <li>
+          <span aria-current="page">{here}</span>
+        </li>
       </ol>
     </nav>
   );

@@ -60,8 +60,8 @@ export function Button({ kind, isSmall, icon, children, label, type = "submit", 
 
 interface ButtonLinkProps extends LookProps {
   href: string;
-  /** Whether the answer is saved as a file. */
-  isDownload?: boolean;
+  /** Whether the answer is saved as a file, or by what name. */
+  isDownload?: boolean | string;
   rel?: string;
   id?: string;
 }

@@ -3,6 +3,7 @@
 
 import { METHODS } from "../../../../core/functions/router.ts";
 import type { Version } from "../../../../versions.ts";
+import type { WebDeps } from "../../shell/deps.ts";
 import type { GroupRow } from "../../../../store/access.ts";
 import { FormActions } from "../../ui/components.tsx";
 import { CodeField, FieldSet, ProblemSummary, TextArea, TextField } from "../../ui/fields.tsx";
@@ -20,6 +21,14 @@ export interface FormProps extends ConfinementProps {
   stored?: FunctionForm | undefined;
   submit: string;
   cancel: string;
+}
+
+/** Returns what the form offers. */
+export function choices({ access, settings }: WebDeps) {
+  return {
+    groups: access.groups(),
+    defaults: { timeoutMs: settings.get("sandbox.timeout-ms"), memoryMb: settings.get("sandbox.memory-mb") },
+  };
 }
 
 export function FunctionFields(props: FormProps) {

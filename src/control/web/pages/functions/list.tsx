@@ -3,7 +3,7 @@
 import type { Condition } from "../../../../code/checks/condition.ts";
 import type { RegisteredFunction } from "../../../../core/functions/registry.ts";
 import type { FunctionId, GroupId } from "../../../../ids.ts";
-import { Badge, Empty, Pager, PostButton, Time } from "../../ui/components.tsx";
+import { Badge, ButtonLink, Empty, Pager, PostButton, Time } from "../../ui/components.tsx";
 import { DataTable } from "../../ui/data_table.tsx";
 import { count, plural } from "../../ui/format.ts";
 
@@ -119,7 +119,22 @@ function Name({ entry: { id, name, description } }: { entry: RegisteredFunction 
 }
 
 function Change({ entry: { id, name, enabled }, condition }: { entry: RegisteredFunction; condition: Condition }) {
-  if (!condition.isAltered) return <Toggle id={id} name={name} enabled={enabled} back="list" />;
+  if (!condition.isAltered && enabled) {
+    return (
+      <ButtonLink href={`${pathOf(id)}/disable?back=list`} kind="quiet" label={`Disable ${name}`}>Disable …</ButtonLink>
+    );
+  }
+  if (!condition.isAltered) {
+    return (
+      <PostButton
+        action={`${pathOf(id)}/enable`}
+        label="Enable"
+        kind="secondary"
+        describe={name}
+        fields={{ back: "list" }}
+      />
+    );
+  }
   return (
     <a href={`${pathOf(id)}/delete`}>
       Delete <span class="visually-hidden">{name}</span>
@@ -127,47 +142,25 @@ function Change({ entry: { id, name, enabled }, condition }: { entry: Registered
   );
 }
 
-/** The button that enables or disables a function; `back` is the page to return to. */
-export function Toggle({ id, name, enabled, back }: {
-  id: FunctionId;
-  name: string;
-  enabled: boolean;
-  back: "list" | "function";
-}) {
-  return (
-    <PostButton
-      action={`${pathOf(id)}/${enabled ? "disable" : "enable"}`}
-      label={enabled ? "Disable" : "Enable"}
-      kind={back === "list" ? "link" : "secondary"}
-      describe={name}
-      fields={{ back }}
-    />
-  );
+const STATE_BADGES = { enabled: "ok", disabled: "off", suspended: "warn", broken: "bad" } as const;
+
+export function StateBadge({ condition: { state } }: { condition: Condition }) {
+  return <Badge kind={STATE_BADGES[state]}>{state}</Badge>;
 }
 
-export function State({ condition: { state, reason, until } }: { condition: Condition }) {
-  switch (state) {
-    case "disabled":
-      return <Badge kind="off">disabled</Badge>;
-    case "enabled":
-      return <Badge kind="ok">enabled</Badge>;
-    case "broken":
-      return (
-        <>
-          <Badge kind="bad">broken</Badge>
-          <small class="description reason">{reason}</small>
-        </>
-      );
-    case "suspended":
-      return (
-        <>
-          <Badge kind="warn">suspended</Badge>
-          <small class="description reason">
-            until <Time ms={until!} /> because its processes kept ending. {reason}
-          </small>
-        </>
-      );
-  }
+function State({ condition }: { condition: Condition }) {
+  const { state, reason, until } = condition;
+  return (
+    <>
+      <StateBadge condition={condition} />
+      {state === "broken" && <small class="description reason">{reason}</small>}
+      {state === "suspended" && (
+        <small class="description reason">
+          until <Time ms={until!} /> because its processes kept ending. {reason}
+        </small>
+      )}
+    </>
+  );
 }
 
 function Nothing({ search }: { search: string }) {

@@ -3,7 +3,7 @@
 import type { Web, WebDeps } from "../../shell/deps.ts";
 import { page } from "../../shell/layout.tsx";
 import { LIST_PATH, pathOf } from "../functions/list.tsx";
-import { functionFrame, functionOf } from "../functions/tabs.tsx";
+import { functionFrame, functionOf } from "../function/tabs.tsx";
 import { filterOf } from "../logs/filter.tsx";
 import { logsView, requestSearchedFor } from "../logs/list.tsx";
 import { functionMetricsView } from "../metrics/metrics.tsx";

@@ -36,10 +36,14 @@ export function parametersOf(route: string): string[] {
   return /\*$/.test(route.replaceAll(PARAMETER, "")) ? [...names, "*"] : names;
 }
 
-/** Returns the path with its parameters replaced by values. */
+/**
+ * Returns the path with its parameters replaced by values.
+ * @throws AppError InvalidInput (400) naming the field of a parameter that has no value and is not optional
+ */
 export function filledPath(path: string, values: ReadonlyMap<string, string>): string {
-  const filled = path.replaceAll(PARAMETER, (whole, name: string) => {
+  const filled = path.replaceAll(PARAMETER, (whole, name: string, _pattern, optional: string | undefined) => {
     const value = values.get(name);
+    if (value === "" && optional === undefined) throw invalid(`param.${name}`, "is empty");
     return value === undefined ? whole : encodeURIComponent(value);
   });
   const rest = values.get("*");

@@ -13,7 +13,7 @@ import { SCOPE_LABELS, SECRETS, urlWithQuery } from "../../ui/secret_labels.ts";
 import type { Web, WebDeps } from "../../shell/deps.ts";
 import { page } from "../../shell/layout.tsx";
 import { codeOf } from "./code.tsx";
-import { LIST_PATH, pathOf } from "./list.tsx";
+import { LIST_PATH, pathOf } from "../functions/list.tsx";
 import { functionFrame, functionOf } from "./tabs.tsx";
 
 const PAGE_SIZE = 50;

@@ -18,8 +18,8 @@ import { VersionField } from "../../ui/conflict.tsx";
 import { DataTable } from "../../ui/data_table.tsx";
 import { ProblemSummary } from "../../ui/fields.tsx";
 import { count, plural } from "../../ui/format.ts";
-import { LABELS } from "./form_values.ts";
-import { LIST_PATH, pathOf } from "./list.tsx";
+import { LABELS } from "../functions/form_values.ts";
+import { LIST_PATH, pathOf } from "../functions/list.tsx";
 import { functionOf } from "./tabs.tsx";
 
 /** What is applied is what the page showed, not what would be proposed by then. */

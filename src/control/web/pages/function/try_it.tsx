@@ -9,7 +9,7 @@ import type { LogEntry } from "../../../../telemetry/logs.ts";
 import { withoutApiKey } from "../../../../http/credentials.ts";
 import { asText } from "../../../inputs/body.ts";
 import { ChoiceField, Options, typedFind } from "../../ui/searchable_select.tsx";
-import { Badge } from "../../ui/components.tsx";
+import { Badge, ButtonLink } from "../../ui/components.tsx";
 import { CodeField, type Option, ProblemSummary, SelectField, TextField } from "../../ui/fields.tsx";
 import type { Web, WebDeps } from "../../shell/deps.ts";
 import { sizeText } from "../../ui/code_form.tsx";
@@ -18,7 +18,7 @@ import { page } from "../../shell/layout.tsx";
 import { parsePositiveInt } from "../../ui/format.ts";
 import { callOnce, filledPath, parametersOf, requestOf, type TrialResponse } from "./try_request.ts";
 import { functionFrame, functionOf } from "./tabs.tsx";
-import { LIST_PATH, pathOf } from "./list.tsx";
+import { LIST_PATH, pathOf } from "../functions/list.tsx";
 
 export interface Trial {
   readonly method: string;
@@ -45,7 +45,7 @@ const PASTED = { value: "pasted", label: "The key pasted below" };
 const LOG_SHOWN_MAX = 100;
 
 export function blankTrial({ methods, route }: RegisteredFunction): Trial {
-  return { method: methods[0] ?? "GET", path: route, values: new Map(), headers: "", body: "", key: "" };
+  return { method: sorted(methods)[0]!, path: route, values: new Map(), headers: "", body: "", key: "" };
 }
 
 export function addTrial(web: Web, deps: WebDeps): void {
@@ -126,64 +126,68 @@ export function TrialForm({ entry, trial, deps }: { entry: RegisteredFunction; t
   return (
     <section class="trial" aria-labelledby="try-heading" id="try">
       <h2 id="try-heading">Try it</h2>
-      <div class="trial-sides">
-        <form
-          method="post"
-          action={`${pathOf(id)}/try`}
-          hx-post={`${pathOf(id)}/try`}
-          hx-target="#outcome"
-          hx-swap="outerHTML"
-          hx-sync="this:drop"
-          data-trial
-        >
-          <div class="request-line">
-            <SelectField
-              {...given}
-              name="method"
-              label="Method"
-              value={trial.method}
-              options={sorted(methods).map((value) => ({ value, label: value }))}
-            />
-            <CodeField {...given} name="path" label={LABELS.path} value={trial.path} />
-            <button type="submit" aria-describedby="try-hint">Send</button>
+      <form
+        method="post"
+        action={`${pathOf(id)}/try`}
+        hx-post={`${pathOf(id)}/try`}
+        hx-target="#outcome"
+        hx-swap="outerHTML"
+        hx-sync="this:drop"
+        data-trial={String(id)}
+        data-route={route}
+      >
+        {parameters.length > 0 && (
+          <div class="parameters">
+            {parameters.map((name) => (
+              <TextField
+                {...given}
+                name={`param.${name}`}
+                label={name === "*" ? "Rest of the path (*)" : `:${name}`}
+                value={trial.values.get(name) ?? ""}
+                isVerbatim
+                autocomplete="off"
+                data-parameter={name}
+              />
+            ))}
           </div>
-          <p id="try-hint" class="hint">
-            Runs the saved code. The path is the one after /run{parameters.length > 0
-              ? ", in which the fields below replace the parameters; a query such as ?page=2 can follow."
-              : ", with a query such as ?page=2 if you like."}
-          </p>
-          {parameters.map((name) => (
-            <TextField
-              {...given}
-              name={`param.${name}`}
-              label={name === "*" ? "Rest of the path (*)" : `:${name}`}
-              value={trial.values.get(name) ?? ""}
-            />
-          ))}
-          <KeyFields entry={entry} trial={trial} deps={deps} />
-          <details class="trial-more" open={hasMore(trial)}>
-            <summary>Headers and body</summary>
-            <CodeField
-              {...given}
-              name="headers"
-              label={LABELS.headers}
-              value={trial.headers}
-              rows={1}
-              placeholder="Accept: text/plain"
-              hint="One per line."
-            />
-            <CodeField
-              {...given}
-              name="body"
-              label={LABELS.body}
-              value={trial.body}
-              rows={2}
-              hint="Not sent with GET and HEAD. If it is valid JSON, the default Content-Type is application/json."
-            />
-          </details>
-        </form>
-        <Outcome trial={trial} />
-      </div>
+        )}
+        <div class="request-line">
+          <SelectField
+            {...given}
+            name="method"
+            label="Method"
+            value={trial.method}
+            options={sorted(methods).map((value) => ({ value, label: value }))}
+          />
+          <CodeField {...given} name="path" label={LABELS.path} value={trial.path} autocomplete="off" />
+          <button type="submit" aria-describedby="try-hint">Send</button>
+        </div>
+        <p id="try-hint" class="hint">
+          After /run; a query such as ?page=2 can follow. Runs the saved code.
+        </p>
+        <KeyFields entry={entry} trial={trial} deps={deps} />
+        <details class="trial-more" open={hasMore(trial)}>
+          <summary>Headers and body</summary>
+          <CodeField
+            {...given}
+            name="headers"
+            label={LABELS.headers}
+            value={trial.headers}
+            rows={1}
+            placeholder="Accept: text/plain"
+            hint="One per line."
+          />
+          <CodeField
+            {...given}
+            name="body"
+            label={LABELS.body}
+            value={trial.body}
+            rows={2}
+            hint="Not sent with GET and HEAD. If it is valid JSON, the default Content-Type is application/json."
+          />
+        </details>
+      </form>
+      <Outcome trial={trial} />
     </section>
   );
 }
@@ -227,6 +231,7 @@ function KeyFields({ entry: { id, keys }, trial, deps }: { entry: RegisteredFunc
   );
 }
 
+/** Returns all methods, those of the function first; of these, what only reads comes before what changes. */
 function sorted(methods: readonly string[]): string[] {
   return [...METHODS].sort((a, b) => Number(methods.includes(b)) - Number(methods.includes(a)));
 }
@@ -234,7 +239,7 @@ function sorted(methods: readonly string[]): string[] {
 function Outcome({ trial: { problems, sent, response, log } }: { trial: Trial }) {
   return (
     <div id="outcome" class="outcome" role="region" aria-live="polite" aria-label="Answer" tabindex={-1}>
-      {problems && <ProblemSummary problems={problems} labels={LABELS} prefix="try-" />}
+      {problems && <ProblemSummary problems={problems} labels={labelsWith(problems)} prefix="try-" />}
       {sent && (
         <p>
           <code>{sent}</code>
@@ -242,9 +247,15 @@ function Outcome({ trial: { problems, sent, response, log } }: { trial: Trial })
       )}
       {response
         ? <Answer response={response} log={log ?? []} />
-        : !problems && <p class="quiet">The answer will be shown here.</p>}
+        : !problems && <p class="quiet no-answer">The answer will be shown here.</p>}
     </div>
   );
+}
+
+/** Labels of the fields, those of the route's parameters included. */
+function labelsWith(problems: Problems): Record<string, string> {
+  const parameters = Object.keys(problems).filter((field) => field.startsWith("param."));
+  return { ...LABELS, ...Object.fromEntries(parameters.map((field) => [field, field.replace("param.", ":")])) };
 }
 
 function Answer({ response, log }: { response: TrialResponse; log: readonly LogEntry[] }) {
@@ -252,10 +263,11 @@ function Answer({ response, log }: { response: TrialResponse; log: readonly LogE
   const kind = status < 300 ? "ok" : status < 400 ? "plain" : status < 500 ? "warn" : "bad";
   return (
     <>
-      <p>
+      <p class="answer-line">
         <Badge kind={kind}>Status {status}</Badge>{" "}
         <span>{durationMs < 10 ? durationMs.toFixed(1) : Math.round(durationMs)} ms</span>{" "}
         <span class="quiet">{sizeText(body.length)}{cut && " or more"}</span>
+        {body.length > 0 && <Download response={response} />}
       </p>
       <Body response={response} />
       {cut && <p class="warning">{cut}</p>}
@@ -295,25 +307,33 @@ function Answer({ response, log }: { response: TrialResponse; log: readonly LogE
 /** The body as text: a response must never become a part of this page. */
 function Body({ response: { headers, body, cut } }: { response: TrialResponse }) {
   if (body.length === 0) return <p class="quiet">No body.</p>;
-  const type = headers.find(([name]) => name === "content-type")?.[1] ?? "no type";
+  const type = typeOf(headers);
   const text = asText(new Uint8Array(body));
+  if (text === undefined) return <p>Binary, {sizeText(body.length)} of {type}.</p>;
+  return <pre class="body" tabindex={0} role="region" aria-label="Body"><code>{pretty(text, type, cut)}</code></pre>;
+}
+
+function Download({ response: { headers, body } }: { response: TrialResponse }) {
+  const type = typeOf(headers);
   const name = /^image\/|^audio\/|^video\//.test(type)
     ? `response.${type.split(/[/;+]/)[1]}`
-    : text === undefined
+    : asText(new Uint8Array(body)) === undefined
     ? "response.bin"
     : "response.txt";
   return (
-    <>
-      {text === undefined
-        ? <p>Binary, {sizeText(body.length)} of {type}.</p>
-        : <pre class="body" tabindex={0} role="region" aria-label="Body"><code>{pretty(text, type, cut)}</code></pre>}
-      <p>
-        <a download={name} href={`data:application/octet-stream;base64,${Buffer.from(body).toString("base64")}`}>
-          Download the body
-        </a>
-      </p>
-    </>
+    <ButtonLink
+      href={`data:application/octet-stream;base64,${Buffer.from(body).toString("base64")}`}
+      isDownload={name}
+      kind="quiet"
+      isSmall
+      icon="download"
+      label="Download the body"
+    />
   );
+}
+
+function typeOf(headers: TrialResponse["headers"]): string {
+  return headers.find(([name]) => name === "content-type")?.[1] ?? "no type";
 }
 
 function pretty(text: string, type: string, cut: string | undefined): string {

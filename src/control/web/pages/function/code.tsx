@@ -11,8 +11,8 @@ import { redirect } from "../../shell/forms.ts";
 import { CODE_MAX_BYTES, CodeForm, eolOf } from "../../ui/code_form.tsx";
 import { page } from "../../shell/layout.tsx";
 import { functionFrame, functionOf } from "./tabs.tsx";
-import { LIST_PATH, pathOf } from "./list.tsx";
-import { templateFor } from "./template.ts";
+import { LIST_PATH, pathOf } from "../functions/list.tsx";
+import { templateFor } from "../functions/template.ts";
 import { blankTrial, TrialForm } from "./try_it.tsx";
 
 const NAMES_MAX = 50;
@@ -26,7 +26,7 @@ export function addCode(web: Web, deps: WebDeps): void {
     const frame = functionFrame(c, entry, "code", deps);
     return page(c, {
       ...frame,
-      scripts: ["editor.js"],
+      scripts: ["editor.js", "try_it.js"],
       children: (
         <>
           {frame.children}
