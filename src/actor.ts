@@ -89,6 +89,8 @@ export const ACTIONS = [
   "key-group.deleted",
   "key.created",
   "key.updated",
+  "key.rolled",
+  "key.previous-value-revoked",
   "key.revoked",
   "key.revealed",
   "webhook.created",

@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-// crude 0.1.0, made by "deno task bundle:cli" from src/crude: ffaa1cfd6cf5482d72999c2c4bd01ec245c3d408a5d4559ffde8464a4807ad54
+// crude 0.1.0, made by "deno task bundle:cli" from src/crude: c9e94415e26c8d774514b15ffa1b6dc30bbdc9191533a233041388a9e90a25f3
 (async () => {
 // ../src/crude/start.ts
 const { spawn: spawn2 } = await import("node:child_process");
@@ -2468,6 +2468,10 @@ var revoke = {
       type: "boolean",
       short: "y",
       help: "do not ask"
+    },
+    previous: {
+      type: "boolean",
+      help: "only the value that the key had before it was rolled"
     }
   },
   help: [
@@ -2475,10 +2479,12 @@ var revoke = {
   ],
   async run(context, given) {
     const name = given.at(0);
+    const onlyPrevious = given.flag("previous");
     const client = await context.connect();
     const { id } = await keyByName(client, name, "GROUP/KEY");
-    await confirmed(context, given, `Revoke ${name} and delete its secrets?`);
-    await client.delete(`/api/keys/${id}`);
+    const what = onlyPrevious ? `the previous value of ${name}` : name;
+    await confirmed(context, given, `Revoke ${what}${onlyPrevious ? "" : " and delete its secrets"}?`);
+    await client.delete(`/api/keys/${id}${onlyPrevious ? "/previous-value" : ""}`);
     return {
       json: {
         id,
@@ -2486,11 +2492,12 @@ var revoke = {
         done: "revoked"
       },
       lines: [
-        `${name} was revoked.`
+        `${capitalized(what)} was revoked.`
       ]
     };
   }
 };
+var DEFAULT_GRACE = "24h";
 var roll = {
   name: "keys roll",
   positionals: [
@@ -2499,34 +2506,39 @@ var roll = {
     }
   ],
   options: {
+    grace: {
+      type: "string",
+      value: "TIME",
+      help: `how long the old value works on: 0, 30m, 24h or 7d (default ${DEFAULT_GRACE})`
+    },
     yes: {
       type: "boolean",
       short: "y",
-      help: "revoke the old key at once"
+      help: "the same as --grace 0"
     }
   },
   help: [
-    "Replace an API key: a new value under the same name, with the same group and secrets.",
-    "The old key keeps working under another name, until you revoke it; with --yes, it is revoked at once.",
-    "Only the new value is printed on standard output."
+    "Give an API key a new value. Its name, its group and its secrets stay.",
+    "Only the new value is printed on standard output, and only this once."
   ],
   async run(context, given) {
     const name = given.at(0);
+    const graceSeconds = given.flag("yes") ? 0 : secondsOf(given.text("grace") ?? DEFAULT_GRACE);
     const client = await context.connect();
-    const old = await keyByName(client, name, "GROUP/KEY");
-    const { id, value, oldName } = await replace(client, old);
-    const oldKey = `${old.groupName}/${oldName}`;
-    const isRevoked = given.flag("yes");
-    if (isRevoked) await client.delete(`/api/keys/${old.id}`);
-    context.note(`${name} has a new value. Its value is not shown again:`);
-    if (!isRevoked) context.note(`The old one still works as ${oldKey}; revoke it with: crude keys revoke ${oldKey}`);
+    const { id } = await keyByName(client, name, "GROUP/KEY");
+    const { value, previousValueUntil } = await client.post(`/api/keys/${id}/roll`, {
+      graceSeconds
+    });
+    const { group, key } = splitKey(name, "GROUP/KEY");
+    context.note(`${name} has a new value, which is not shown again.`);
+    context.note(previousValueUntil === null ? "The old one is no longer accepted." : `The old one is accepted until ${previousValueUntil}. To end it earlier: crude keys revoke ${name} --previous`);
     return {
       json: {
         id,
-        name: old.name,
-        group: old.groupName,
+        name: key,
+        group,
         value,
-        old: isRevoked ? null : oldKey
+        previousValueUntil
       },
       lines: [
         value
@@ -2534,50 +2546,20 @@ var roll = {
     };
   }
 };
-async function replace(client, { id, name, groupId, description }) {
-  const oldName = `${name}-until-${(/* @__PURE__ */ new Date()).toISOString().slice(0, 19)}`;
-  const { secrets } = await client.get("/api/secrets", {
-    scope: "key",
-    keyId: id,
-    includeValues: true
-  });
-  const unreadable = secrets.filter(({ value }) => value === null);
-  if (unreadable.length > 0) {
-    throw new CrudeError(`${count(unreadable.length, "secret")} of this key cannot be read, and so not be copied to a new one.`, {
-      code: "Unreadable"
-    });
-  }
-  await client.put(`/api/keys/${id}`, {
-    name: oldName
-  });
-  let made;
-  try {
-    made = await client.post("/api/keys", {
-      groupId,
-      name,
-      description
-    });
-    for (const { name: name2, value, comment } of secrets) {
-      await client.post("/api/secrets", {
-        name: name2,
-        value,
-        comment,
-        scope: "key",
-        keyId: made.id
-      });
-    }
-    return {
-      id: made.id,
-      value: made.value,
-      oldName
-    };
-  } catch (error) {
-    if (made) await client.delete(`/api/keys/${made.id}`);
-    await client.put(`/api/keys/${id}`, {
-      name
-    });
-    throw error;
-  }
+var UNIT_SECONDS = {
+  "": 1,
+  s: 1,
+  m: 60,
+  h: 3600,
+  d: 86400
+};
+function secondsOf(text2) {
+  const [, digits, unit] = /^(\d{1,9})([smhd]?)$/.exec(text2) ?? [];
+  if (digits === void 0) throw wrongUsage("--grace must be 0 or a duration such as 30m, 24h or 7d.");
+  return Number(digits) * UNIT_SECONDS[unit];
+}
+function capitalized(text2) {
+  return text2.startsWith("the ") ? `T${text2.slice(1)}` : text2;
 }
 var keyCommands = [
   list3,

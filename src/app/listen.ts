@@ -3,7 +3,7 @@
 import manifest from "../../deno.json" with { type: "json" };
 import { createRun, type Run } from "../calls/handler.ts";
 import { DEFAULT_CONFINEMENT } from "../core/functions/permissions.ts";
-import { BinPruner } from "../core/secrets/bin_pruner.ts";
+import { HourlyPruner } from "../hourly_pruner.ts";
 import type { Settings } from "../core/settings/settings.ts";
 import { denoWarning } from "../deno_versions.ts";
 import { createChangeBarrier } from "../http/change_barrier.ts";
@@ -63,9 +63,15 @@ export function listen(
   parts.deliveries.start();
   parts.announcer.start();
   const warn = (message: string): void => host.log("warn", message);
-  const binPruner = new BinPruner(parts.secrets.bin, (work) => store.commit(work), warn);
-  opened.defer(() => binPruner.stop());
-  binPruner.start();
+  const pruned = [
+    { what: "Deleted secrets", of: parts.secrets.bin },
+    { what: "Replaced values of API keys", of: parts.access.rolling },
+  ];
+  for (const { what, of } of pruned) {
+    const hourly = new HourlyPruner({ what, of, commit: (work) => store.commit(work), warn });
+    opened.defer(() => hourly.stop());
+    hourly.start();
+  }
   integrity.start(store, () => pool.busy);
   return {
     server,

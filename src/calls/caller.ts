@@ -115,7 +115,7 @@ export class RunCaller implements ObservedCaller, SealableCaller, HostedCaller {
     if (now === this.#asOf || !this.#isEntitled) return;
     this.#asOf = now;
     const fn = registry.enabled(this.functionId);
-    const holder = this.#holder && access.holder(this.#holder.keyId);
+    const holder = this.#holder && access.holder(this.#holder.keyId, this.#holder.lookup);
     const admitted = fn && decideAdmission(fn.keys, holder);
     if (!fn || !admitted?.admitted || narrows(fn, this.#function)) {
       this.#isEntitled = false;

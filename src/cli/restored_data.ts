@@ -4,12 +4,16 @@ import { existsSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { OPERATOR } from "../actor.ts";
 import { messageOf } from "../errors.ts";
+import type { KeyId } from "../ids.ts";
+import { apiKeyAad } from "../keyring/aad.ts";
+import { DecryptionError, type Keyring } from "../keyring/keyring.ts";
 import { newRecord, RECORD_FILE } from "../keyring/generation_record.ts";
 import { inspectKeyFile, type KeyFile, leaveRevisions } from "../keyring/key_file.ts";
 import { authenticateFile } from "../store/authentication.ts";
 import { describeFinding } from "../store/authenticated_tables.ts";
 import { DataFolderError } from "../store/data_folder.ts";
-import { openSnapshot } from "../store/snapshot.ts";
+import type { KeyLookups, KeyRoll } from "../store/access.ts";
+import { openSnapshot, type StoredKey } from "../store/snapshot.ts";
 import { CODE_APPLIED } from "../store/settings.ts";
 import { openStore, type Store } from "../store/store.ts";
 import type { Context } from "./command.ts";
@@ -18,9 +22,18 @@ import { verifyDatabase } from "./verify.ts";
 
 /** API keys and users of the backup that no longer exist in the replaced data. */
 export interface Revoked {
-  readonly keys: readonly { readonly id: number; readonly name: string; readonly group: string }[];
+  readonly keys: readonly { readonly id: KeyId; readonly name: string; readonly group: string }[];
   readonly users: readonly string[];
 }
+
+/** What happened to API keys and users after the backup, as far as it is known. */
+interface Since {
+  readonly revoked: Revoked;
+  /** Values of keys that were rolled. */
+  readonly rolled: readonly KeyRoll[];
+}
+
+const NOTHING: Since = { revoked: { keys: [], users: [] }, rolled: [] };
 
 export interface RestoreOptions {
   readonly source: string;
@@ -74,14 +87,15 @@ export function prepareData(
 ): Revoked {
   const store = openStore(database, keyFile, { warn: context.note, note: context.note, isRestored: true });
   try {
-    const revoked = current === undefined ? { keys: [], users: [] } : revokedSince(context, store, keyFile, current);
+    const { revoked, rolled } = current === undefined ? NOTHING : changedSince(context, store, keyFile, current);
     const record = recorder(context, store, keyFile.keyring);
     store.transaction(() => {
       // Of a node of a cluster: its code folder was always that of the newest version, which is brought to this one.
       if (inspectKeyFile(keyFile.path).isOfCluster) store.meta.delete(CODE_APPLIED);
       store.admins.deleteAllSessionsAndLinks();
       if (!revive) {
-        for (const { id } of revoked.keys) store.access.deleteKey(id as never);
+        for (const { id } of revoked.keys) store.access.deleteKey(id);
+        for (const key of rolled) store.access.rollKey(key);
         for (const email of revoked.users) store.admins.deleteAdmin(store.admins.adminByEmail(email)!.id);
       }
       record(OPERATOR, {
@@ -99,21 +113,61 @@ export function prepareData(
 }
 
 /** Finds what was revoked by look-up HMACs, which identify values: ids may have been reused after an earlier restore. */
-function revokedSince(context: Context, store: Store, { keyring }: KeyFile, current: string): Revoked {
+function changedSince(context: Context, store: Store, { keyring }: KeyFile, current: string): Since {
   try {
     using snapshot = openSnapshot(current);
-    if (!snapshot.isOf(keyring)) return { keys: [], users: [] };
+    if (!snapshot.isOf(keyring)) return NOTHING;
     if (!snapshot.isCurrent) throw new Error("it is from an older version of this program");
-    const lookups = new Set([...snapshot.apiKeys()].map(({ lookup }) => hex(lookup)));
+    const keys = [...snapshot.apiKeys()];
+    const lookups = new Set(keys.map(({ lookup }) => hex(lookup)));
+    const byId = new Map(keys.map((key) => [key.id, key]));
     const emails = new Set(snapshot.emails());
+    const [revoked, rolled]: [KeyLookups[], KeyRoll[]] = [[], []];
+    for (const key of store.access.lookups()) {
+      const now = byId.get(key.id);
+      if (now && isRolled(now, key)) {
+        const roll = rollOf(now, key, store, keyring);
+        if (roll) rolled.push(roll);
+        else revoked.push(key);
+      } else if (!lookups.has(hex(key.lookup))) {
+        revoked.push(key);
+      }
+    }
     return {
-      keys: store.access.lookups().filter(({ lookup }) => !lookups.has(hex(lookup)))
-        .map(({ id, name, groupName }) => ({ id, name, group: groupName })),
-      users: store.admins.admins().map(({ email }) => email).filter((email) => !emails.has(email)),
+      revoked: {
+        keys: revoked.map(({ id, name, groupName }) => ({ id, name, group: groupName })),
+        users: store.admins.admins().map(({ email }) => email).filter((email) => !emails.has(email)),
+      },
+      rolled,
     };
   } catch (error) {
     context.note(`API keys and users that were revoked after the backup are valid again: ${messageOf(error)}`);
-    return { keys: [], users: [] };
+    return NOTHING;
+  }
+}
+
+/** Reports whether the value of a key, or the end of the one before, was changed after the backup. */
+function isRolled(now: StoredKey, then: KeyLookups): boolean {
+  return now.createdAt === then.createdAt &&
+    (now.rolledAt !== then.rolledAt || now.previousUntil !== then.previousUntil);
+}
+
+/** Returns the key's value of now for its row in the backup; undefined if it cannot be read, or is another key's there. */
+function rollOf(
+  now: StoredKey,
+  { id, name, groupId }: KeyLookups,
+  store: Store,
+  keyring: Keyring,
+): KeyRoll | undefined {
+  const holder = store.access.holder(now.lookup);
+  if (holder && holder.keyId !== id) return undefined;
+  try {
+    const ciphertext = keyring.reseal(now.ciphertext, apiKeyAad(now.groupId, now.name), apiKeyAad(groupId, name));
+    const { lookup, rolledAt, previousLookup, previousUntil } = now;
+    return { id, lookup, ciphertext, rolledAt, previousLookup, previousUntil };
+  } catch (error) {
+    if (error instanceof DecryptionError) return undefined;
+    throw error;
   }
 }
 

@@ -18,6 +18,10 @@ export interface KeyRow {
   description: string;
   ciphertext: string;
   createdAt: number;
+  /** When its value was replaced for the last time; null if never. */
+  rolledAt: number | null;
+  /** Until when the value before it is accepted, which may be in the past; null if it was never replaced. */
+  previousUntil: number | null;
 }
 
 /** A group with the number of its keys, of functions that require it, and of its secrets. */
@@ -44,6 +48,34 @@ export interface KeyHolder {
   readonly keyName: string;
   readonly groupId: GroupId;
   readonly groupName: string;
+  /** The HMAC of the value that was presented; undefined if none was. */
+  readonly lookup?: Uint8Array | undefined;
+}
+
+/** The key that a replaced value belongs to for some time. */
+export interface PreviousHolder {
+  readonly holder: KeyHolder;
+  /** From then on, the value is not accepted. Milliseconds since 1970 UTC; maybe in the past. */
+  readonly until: number;
+}
+
+/** The values of a key, by their HMACs. */
+export interface KeyLookups {
+  readonly id: KeyId;
+  readonly name: string;
+  readonly groupId: GroupId;
+  readonly groupName: string;
+  readonly createdAt: number;
+  readonly lookup: Uint8Array;
+  readonly rolledAt: number | null;
+  /** Null if there is none, or some time after it ended. */
+  readonly previousLookup: Uint8Array | null;
+  readonly previousUntil: number | null;
+}
+
+/** A new value of a key, and the HMAC of the one before. */
+export interface KeyRoll extends Pick<KeyLookups, "id" | "lookup" | "rolledAt" | "previousLookup" | "previousUntil"> {
+  readonly ciphertext: string;
 }
 
 export interface AccessStore {
@@ -77,13 +109,26 @@ export interface AccessStore {
 
   /** Returns the holder of a key; undefined also if the key's row, or its group's, was altered. */
   holder(lookup: Uint8Array): KeyHolder | undefined;
+
+  /** Likewise for a value that was replaced, whether its time is over or not. */
+  previousHolder(lookup: Uint8Array): PreviousHolder | undefined;
   insertKey(
     row: { groupId: GroupId; name: string; description: string; lookup: Uint8Array; ciphertext: string; now: number },
   ): KeyId;
   updateKey(row: { id: KeyId; name: string; description: string; ciphertext: string }): void;
 
-  /** Returns the HMAC that each key is found by. */
-  lookups(): { id: KeyId; name: string; groupName: string; lookup: Uint8Array }[];
+  /** Replaces the value. */
+  rollKey(row: KeyRoll): void;
+
+  /** Ends the previous value of a key, if it has not ended before. */
+  endPrevious(id: KeyId, now: number): void;
+
+  /** Returns the ids of at most `limit` keys with a previous value that ended by `now` and is still stored. */
+  endedPrevious(now: number, limit: number): KeyId[];
+
+  /** Returns the HMACs that each key is found by. */
+  lookups(): KeyLookups[];
+  keyLookups(id: KeyId): KeyLookups | undefined;
   deleteKey(id: KeyId): boolean;
 
   /** Returns the last uses that earlier versions stored in this table. */
@@ -93,7 +138,7 @@ export interface AccessStore {
 
 const KEY_COLUMNS = `
 k.id, k.group_id AS groupId, g.name AS groupName, k.name, k.description, k.ciphertext,
-  k.created_at AS createdAt`;
+  k.created_at AS createdAt, k.rolled_at AS rolledAt, k.previous_until AS previousUntil`;
 const SUMMARY_COLUMNS = `${KEY_COLUMNS}, (SELECT count(*) FROM secrets WHERE key_id = k.id) AS secrets`;
 const FROM_KEYS = "FROM api_keys k JOIN key_groups g ON g.id = k.group_id";
 const SELECT_KEY = `SELECT ${KEY_COLUMNS} ${FROM_KEYS}`;
@@ -142,11 +187,28 @@ export function createAccessStore(db: Database, rows: RowCheck): AccessStore {
   const keysOfGroup = db.prepare(`${SELECT_KEY} WHERE k.group_id = ? AND k.id > ? ORDER BY k.id LIMIT ?`);
   const key = db.prepare(`${SELECT_KEY} WHERE k.id = ?`);
   const keyByName = db.prepare(`${SELECT_KEY} WHERE k.group_id = ? AND k.name = ?`);
-  const holder = db.prepare(
-    "SELECT k.id AS keyId, k.name AS keyName, g.id AS groupId, g.name AS groupName" +
-      " FROM api_keys k JOIN key_groups g ON g.id = k.group_id WHERE k.lookup = ?",
+  const holderColumns = "k.id AS keyId, k.name AS keyName, g.id AS groupId, g.name AS groupName";
+  const holder = db.prepare(`SELECT ${holderColumns}, k.lookup ${FROM_KEYS} WHERE k.lookup = ?`);
+  const previousHolder = db.prepare(
+    `SELECT ${holderColumns}, k.previous_lookup AS lookup, k.previous_until AS until ${FROM_KEYS}
+     WHERE k.previous_lookup = ?`,
   );
-  const lookups = db.prepare(`SELECT k.id, k.name, g.name AS groupName, k.lookup ${FROM_KEYS} ORDER BY k.id`);
+  const selectLookups = `SELECT k.id, k.name, k.group_id AS groupId, g.name AS groupName, k.created_at AS createdAt,
+    k.lookup, k.rolled_at AS rolledAt, k.previous_lookup AS previousLookup, k.previous_until AS previousUntil
+    ${FROM_KEYS}`;
+  const lookups = db.prepare(`${selectLookups} ORDER BY k.id`);
+  const keyLookups = db.prepare(`${selectLookups} WHERE k.id = ?`);
+  const rollKey = db.prepareChange(
+    `UPDATE api_keys SET lookup = ?, ciphertext = ?, rolled_at = ?, previous_lookup = ?, previous_until = ?
+     WHERE id = ?`,
+  );
+  const endPrevious = db.prepareChange(
+    "UPDATE api_keys SET previous_lookup = NULL, previous_until = min(previous_until, ?) WHERE id = ?",
+  );
+  const endedPrevious = db.prepare(
+    `SELECT id FROM api_keys WHERE previous_lookup IS NOT NULL AND previous_until <= ?
+     ORDER BY previous_until LIMIT ?`,
+  );
   const insertKey = db.prepareChange(
     "INSERT INTO api_keys (group_id, name, description, lookup, ciphertext, created_at) VALUES (?, ?, ?, ?, ?, ?)",
   );
@@ -154,6 +216,9 @@ export function createAccessStore(db: Database, rows: RowCheck): AccessStore {
   const deleteKey = db.prepareChange("DELETE FROM api_keys WHERE id = ?");
   const earlierUses = db.prepare("SELECT id, last_used_at AS at FROM api_keys WHERE last_used_at IS NOT NULL");
   const forgetUses = db.prepareChange("UPDATE api_keys SET last_used_at = NULL WHERE last_used_at IS NOT NULL");
+
+  const isUnaltered = ({ keyId, groupId }: KeyHolder): boolean =>
+    rows.check("api_keys", keyId) && rows.check("key_groups", groupId);
 
   return {
     groups: (): GroupRow[] => all<GroupRow & Row>(groups),
@@ -196,9 +261,13 @@ export function createAccessStore(db: Database, rows: RowCheck): AccessStore {
     keyByName: (groupId: GroupId, name: string): KeyRow | undefined => first<KeyRow & Row>(keyByName, groupId, name),
     holder(lookup: Uint8Array): KeyHolder | undefined {
       const found = first<KeyHolder & Row>(holder, lookup);
-      return found && rows.check("api_keys", found.keyId) && rows.check("key_groups", found.groupId)
-        ? found
-        : undefined;
+      return found && isUnaltered(found) ? found : undefined;
+    },
+    previousHolder(lookup: Uint8Array): PreviousHolder | undefined {
+      const found = first<KeyHolder & { until: number } & Row>(previousHolder, lookup);
+      if (!found || !isUnaltered(found)) return undefined;
+      const { until, ...holder } = found;
+      return { holder, until };
     },
     insertKey: (row: {
       groupId: GroupId;
@@ -212,8 +281,16 @@ export function createAccessStore(db: Database, rows: RowCheck): AccessStore {
     updateKey(row: { id: KeyId; name: string; description: string; ciphertext: string }): void {
       updateKey.run(row.name, row.description, row.ciphertext, row.id);
     },
-    lookups: (): { id: KeyId; name: string; groupName: string; lookup: Uint8Array }[] =>
-      all<{ id: KeyId; name: string; groupName: string; lookup: Uint8Array }>(lookups),
+    rollKey({ id, lookup, ciphertext, rolledAt, previousLookup, previousUntil }: KeyRoll): void {
+      rollKey.run(lookup, ciphertext, rolledAt, previousLookup, previousUntil, id);
+    },
+    endPrevious(id: KeyId, now: number): void {
+      endPrevious.run(now, id);
+    },
+    endedPrevious: (now: number, limit: number): KeyId[] =>
+      all<{ id: KeyId }>(endedPrevious, now, limit).map(({ id }) => id),
+    lookups: (): KeyLookups[] => all<KeyLookups & Row>(lookups),
+    keyLookups: (id: KeyId): KeyLookups | undefined => first<KeyLookups & Row>(keyLookups, id),
     deleteKey: (id: KeyId): boolean => deleteKey.run(id).changes > 0,
     earlierUses: (): { id: KeyId; at: number }[] => all<{ id: KeyId; at: number }>(earlierUses),
     forgetEarlierUses(): void {

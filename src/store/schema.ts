@@ -19,6 +19,7 @@ import { sql as codeVersions } from "./migrations/011_code_versions.ts";
 import { sql as secretValues } from "./migrations/012_secret_values.ts";
 import { sql as webhooks } from "./migrations/013_webhooks.ts";
 import { upgrade as mail } from "./migrations/014_mail.ts";
+import { sql as rolledKeys } from "./migrations/015_rolled_keys.ts";
 import type { Upgrade, UpgradeContext } from "./migrations/upgrade.ts";
 
 /** In order; the version is the number of migrations applied. Never edit a released one: append. */
@@ -37,6 +38,7 @@ const MIGRATIONS: readonly (string | Upgrade)[] = [
   secretValues,
   webhooks,
   mail,
+  rolledKeys,
 ];
 
 /** `PRAGMA user_version` of a database that is up to date. */
@@ -50,6 +52,9 @@ export const AUTHENTICATED_VERSION = 9;
 
 /** The first version that keeps earlier values of secrets. */
 export const SECRET_VERSIONS_VERSION = 12;
+
+/** The first version in which a key can have a previous value. */
+export const ROLLED_KEYS_VERSION = 15;
 
 /** Returns the schema; `context` is called only if there is something to upgrade. */
 export function mainSchema(check: NonNullable<Schema["check"]>, context: () => UpgradeContext): Schema {

@@ -9,7 +9,14 @@ import type { Keyring } from "../keyring/keyring.ts";
 import { type AuditRow, SELECT_AUDIT } from "./audit.ts";
 import { all, BUSY_TIMEOUT_MS, first, type Row } from "./database.ts";
 import { DataFolderError } from "./data_folder.ts";
-import { AUTHENTICATED_VERSION, fingerprintOf, lookupOf, SCHEMA_VERSION, SECRET_VERSIONS_VERSION } from "./schema.ts";
+import {
+  AUTHENTICATED_VERSION,
+  fingerprintOf,
+  lookupOf,
+  ROLLED_KEYS_VERSION,
+  SCHEMA_VERSION,
+  SECRET_VERSIONS_VERSION,
+} from "./schema.ts";
 import { toOwner } from "./secrets.ts";
 
 /** Pages between two reports of a copy's progress; at 4 KB each, 8 MB. */
@@ -34,9 +41,14 @@ export interface StoredKey {
   readonly name: string;
   readonly groupId: GroupId;
   readonly groupName: string;
+  readonly createdAt: number;
   /** HMAC-SHA-256 of the value. */
   readonly lookup: Uint8Array;
   readonly ciphertext: string;
+  /** When the value was replaced; null if never. Likewise below. */
+  readonly rolledAt: number | null;
+  readonly previousLookup: Uint8Array | null;
+  readonly previousUntil: number | null;
 }
 
 export interface Snapshot extends Disposable {
@@ -108,7 +120,10 @@ function snapshot(db: DatabaseSync, version: number): Snapshot {
     ? db.prepare("SELECT secret_id AS secretId, number, ciphertext FROM secret_versions ORDER BY secret_id, number")
     : undefined;
   const apiKeys = db.prepare(
-    "SELECT k.id, k.name, k.group_id AS groupId, g.name AS groupName, k.lookup, k.ciphertext" +
+    "SELECT k.id, k.name, k.group_id AS groupId, g.name AS groupName, k.created_at AS createdAt, k.lookup, k.ciphertext, " +
+      (version >= ROLLED_KEYS_VERSION
+        ? "k.rolled_at AS rolledAt, k.previous_lookup AS previousLookup, k.previous_until AS previousUntil"
+        : "NULL AS rolledAt, NULL AS previousLookup, NULL AS previousUntil") +
       " FROM api_keys k JOIN key_groups g ON g.id = k.group_id ORDER BY k.id",
   );
 

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { ADMIN, setUp } from "../http/admin.ts";
 import { startApp } from "../http/app.ts";
 import { deploy } from "../http/handlers.ts";
+import { call } from "../http/server.ts";
 import { type CrudeHome, makeCrudeHome, RUNTIMES } from "./crude.ts";
 
 const HELLO = `export default async function (c, ctx) {
@@ -133,23 +134,34 @@ Deno.test("call prints a response while it is streamed, byte by byte as it is, a
   assert.deepEqual([failed.code, failed.stdout, failed.stderr], [1, "no", "The function answered 404.\n"]);
 });
 
-Deno.test("a key is replaced with its secrets, and the old one works until it is revoked", async () => {
+Deno.test("a key is rolled and keeps its secrets, and the old value works until it is revoked", async () => {
   await using server = await startApp();
   await using home = makeCrudeHome();
   const env = { CRUDE_URL: server.url, CRUDE_KEY: server.key };
   const crude = (args: string[], input = "") => home.crude(args, { env, input });
   const old = (await crude(["keys", "create", "staging/acme", "--create-group", "--description", "for Acme"])).stdout;
   await crude(["secrets", "set", "TOKEN", "--scope", "key", "--owner", "staging/acme"], "of acme");
-  const rolled = await crude(["keys", "roll", "staging/acme", "--json"]);
+  const rolled = await crude(["keys", "roll", "staging/acme", "--grace", "7d", "--json"]);
   assert.equal(rolled.code, 0, rolled.stdout);
+  const groups = (key: string) =>
+    call("GET", `${server.url}/api/key-groups`, undefined, { "X-API-Key": key }).then(({ status }) => status);
+  // The group may not use the API: a key that is known is a 403, another one a 401.
   assert.notEqual(rolled.json.value, old.trim());
-  assert.match(rolled.json.old, /^staging\/acme-until-/);
+  for (const value of [old.trim(), rolled.json.value]) assert.equal(await groups(value), 403);
+  const again = await crude(["keys", "roll", "staging/acme"]);
+  assert.deepEqual([again.code, again.stdout], [1, ""]);
+  assert.match(again.stderr, /is accepted until/);
+  const wrong = await crude(["keys", "roll", "staging/acme", "--grace", "soon"]);
+  assert.deepEqual([wrong.code, wrong.stdout], [2, ""]);
   const secret = await crude(["secrets", "get", "TOKEN", "--scope", "key", "--owner", "staging/acme"]);
   assert.equal(secret.stdout, "of acme\n");
-  const refused = await crude(["keys", "revoke", rolled.json.old]);
+  const refused = await crude(["keys", "revoke", "staging/acme", "--previous"]);
   assert.equal(refused.code, 2, "without a terminal, nothing is revoked unless --yes says so");
   assert.match(refused.stderr, /--yes/);
-  assert.equal((await crude(["keys", "revoke", rolled.json.old, "--yes"])).code, 0);
+  assert.equal((await crude(["keys", "revoke", "staging/acme", "--previous", "--yes"])).code, 0);
+  assert.deepEqual([await groups(old.trim()), await groups(rolled.json.value)], [401, 403]);
+  const atOnce = await crude(["keys", "roll", "staging/acme", "--yes"]);
+  assert.deepEqual([await groups(rolled.json.value), await groups(atOnce.stdout.trim())], [401, 403]);
   const { json: { keys } } = await crude(["keys", "list", "--group", "staging", "--json"]);
   assert.deepEqual(keys.map(({ name, description }: Record<string, string>) => [name, description]), [[
     "acme",

@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { setUp } from "../http/admin.ts";
 import { createGroup, createKey, createSecret } from "../http/handlers.ts";
-import { startServer } from "../http/server.ts";
+import { call, startServer } from "../http/server.ts";
 import { KeyFile } from "../../src/keyring/key_file.ts";
 import { authenticateFile } from "../../src/store/authentication.ts";
 import { type Home, makeHome } from "./cli.ts";
@@ -27,6 +27,56 @@ async function fill(home: Home): Promise<string> {
   await createSecret(server, "DB", "ours", { scope: "group", groupId: group });
   return value;
 }
+
+Deno.test("a restored backup keeps the rolls of keys since: an old value is not accepted for longer by it", async () => {
+  await using home = makeHome();
+  const values: Record<string, { id: number; old: string; rolled: string }> = {};
+  {
+    await using server = await home.start();
+    const group = await createGroup(server, "staging");
+    for (const name of ["at-once", "with-a-grace", "ended-early"]) {
+      const { id, value } = await createKey(server, group, name);
+      await createSecret(server, "TENANT", name, { scope: "key", keyId: id });
+      values[name] = { id, old: value, rolled: "" };
+    }
+  }
+  const backup = await home.cli(["backup", "copy"]);
+  assert.equal(backup.code, 0, backup.stderr);
+  {
+    await using server = await home.start();
+    for (const [name, key] of Object.entries(values)) {
+      const graceSeconds = name === "at-once" ? 0 : 3_600;
+      const { body } = await server.api("POST", `/api/keys/${key.id}/roll`, { graceSeconds });
+      key.rolled = body.value;
+    }
+    const { id } = values["ended-early"]!;
+    assert.equal((await server.api("DELETE", `/api/keys/${id}/previous-value`)).status, 200);
+    assert.equal((await server.api("PUT", `/api/keys/${id}`, { name: "renamed" })).status, 200);
+  }
+  const restored = await home.cli(["restore", "copy", "--force", "--json"]);
+  assert.equal(restored.code, 0, restored.stderr);
+  assert.deepEqual(restored.json.revoked.keys, []);
+  assert.equal((await home.cli(["verify"])).code, 0);
+  await using server = await home.start();
+  // The group may not use the API: a known key is a 403, another one a 401.
+  const status = (key: string) =>
+    call("GET", `${server.url}/api/keys`, undefined, { "X-API-Key": key }).then(({ status }) => status);
+  const accepted = Object.entries(values).map(async ([name, { old, rolled }]) => [
+    name,
+    await status(old),
+    await status(rolled),
+  ]);
+  assert.deepEqual(await Promise.all(accepted), [
+    ["at-once", 401, 403],
+    ["with-a-grace", 403, 403],
+    ["ended-early", 401, 403],
+  ]);
+  for (const [name, { id, rolled }] of Object.entries(values)) {
+    const { body } = await server.api("GET", `/api/keys/${id}?includeValues=true`);
+    assert.deepEqual([body.key.name, body.key.value], [name, rolled]);
+    assert.equal((await server.api("GET", `/api/secrets?keyId=${id}`)).body.secrets.length, 1);
+  }
+});
 
 Deno.test("verify names altered rows and incomplete tables, and `restore` is the way back", async () => {
   await using home = makeHome();

@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { startApp } from "../http/app.ts";
 import { ADMIN, cookieName, setupForm, setupToken, Visitor } from "../http/admin.ts";
 import { createSecret, deploy, run, set } from "../http/handlers.ts";
-import type { Server } from "../http/server.ts";
+import { call, type Server } from "../http/server.ts";
 import { kept, tail } from "../http/tail.ts";
 import { startPostgres } from "./postgres.ts";
 
@@ -40,6 +40,7 @@ Deno.test("two nodes show and do as one", async (t) => {
   await t.step("a function reaches no node, and clients without the key get nothing", () => reachNothing(both));
   await t.step("a new node shows what was counted on one that has ended", () => countTogether(both));
   await t.step("a webhook receives what happens on either node, once", () => announceOnce(both));
+  await t.step("a key that is rolled on one node has both values on the other, until that ends one", () => roll(both));
   await t.step("a user signs in by a different node at each step, and guesses count together", () => signIn(both));
 });
 
@@ -68,6 +69,20 @@ async function showOneLog({ a, b }: Both): Promise<void> {
   assert.deepEqual(await kept(a, `?functionId=${id}&search=answered`), []);
   // A node that has left is not asked, and one that is only gone is named.
   assert.equal((await b.api("GET", "/api/logs?cursor=x")).status, 400);
+}
+
+async function roll({ a, b }: Both): Promise<void> {
+  const { body: { id, value } } = await a.api("POST", "/api/keys", { groupId: "management", name: "rolled" });
+  const { body: rolled } = await a.api("POST", `/api/keys/${id}/roll`, { graceSeconds: 3_600 });
+  const statuses = (server: Server) =>
+    Promise.all(
+      [value, rolled.value].map((key) =>
+        call("GET", `${server.url}/api/key-groups`, undefined, { "X-API-Key": key }).then(({ status }) => status)
+      ),
+    );
+  for (const server of [a, b]) assert.deepEqual(await statuses(server), [200, 200]);
+  assert.equal((await b.api("DELETE", `/api/keys/${id}/previous-value`)).status, 200);
+  for (const server of [a, b]) assert.deepEqual(await statuses(server), [401, 200]);
 }
 
 async function announceOnce({ a, b }: Both): Promise<void> {

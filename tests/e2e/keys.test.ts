@@ -95,6 +95,34 @@ Deno.test("a group and a key are made, the key is shown once with a line that wo
     assert.match(await add.getAttribute("href") ?? "", /^\/web\/secrets\/new\?scope=key&keyId=\d+$/);
   });
 
+  await t.step("a roll gives it another value, and the one before works until it is revoked", async () => {
+    await page.getByRole("link", { name: "Roll", exact: true }).press("Enter");
+    await assertGoodEverywhere(page);
+    assert.ok(await page.getByLabel("Accept it for 24 hours").isChecked());
+    await page.getByLabel("Accept it for 7 days").check();
+    await page.getByRole("button", { name: "Roll key" }).click();
+    assert.match(await text(page, "#notices"), /Rolled the key "ci"/);
+    assert.match(await text(page, "main"), new RegExp(`which ends with …${value.slice(-4)}, is accepted until`));
+    const before = line;
+    line = await text(page, "#curl-line");
+    assert.notEqual(line, before);
+    for (const one of [before, line]) assert.equal(await shell(one), "hello name from staging");
+    await assertGoodEverywhere(page);
+    await page.getByRole("button", { name: "Done" }).click();
+    await page.getByText("Two values are accepted").waitFor();
+    assert.ok(!(await page.content()).includes(value));
+    await page.getByRole("link", { name: "Roll", exact: true }).click();
+    await page.getByText("Its last roll is not over").waitFor();
+    assert.deepEqual(await page.getByRole("radio").count(), 1);
+    await page.getByRole("link", { name: "End that value" }).click();
+    await assertGoodEverywhere(page);
+    await page.getByRole("button", { name: "Revoke previous value" }).click();
+    assert.match(await text(page, "#notices"), /Revoked the previous value of "ci"/);
+    assert.equal(await page.getByText("Two values are accepted").count(), 0);
+    assert.match(await shell(before), /Unauthorized/);
+    assert.equal(await shell(line), "hello name from staging");
+  });
+
   await t.step("revoking names the secrets that go with it, and the line stops working", async () => {
     const { body: { keys } } = await server.api("GET", `/api/keys?groupId=${groupId}`);
     await createSecret(server, "TENANT_ID", "tenant-value-1", { scope: "key", keyId: keys[0].id });

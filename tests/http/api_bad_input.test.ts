@@ -65,7 +65,7 @@ async function jsonEndpoints(server: Server) {
     endpoint.fields !== undefined
   );
   // An endpoint that was lost on the way would not be tried.
-  assert.equal(found.length, 28);
+  assert.equal(found.length, 29);
   return found;
 }
 
@@ -145,7 +145,7 @@ Deno.test("an unknown query parameter, or one given twice, is a 400 that names i
 Deno.test("an id is taken strictly", async () => {
   await using server = await startApp();
   const withId = (await endpoints(server)).filter(({ template }) => template.includes("{id}"));
-  assert.equal(withId.length, 37);
+  assert.equal(withId.length, 39);
   const wrong = [
     "1abc",
     "0",
@@ -231,6 +231,13 @@ Deno.test("each field that is wrong is named with what is wrong with it", async 
       name: "must not begin or end with white space",
       value: "must have at least 16 characters",
     }],
+    ["POST /api/keys/1/roll", {}, { graceSeconds: "is required" }],
+    ["POST /api/keys/1/roll", { graceSeconds: -1, value: "short" }, {
+      graceSeconds: "must not be negative",
+      value: "must have at least 16 characters",
+    }],
+    ["POST /api/keys/1/roll", { graceSeconds: 2_592_001 }, { graceSeconds: "must be at most 2592000" }],
+    ["POST /api/keys/1/roll", { graceSeconds: "3600" }, { graceSeconds: "must be a whole number" }],
     ["POST /api/keys", { groupId: 1, name: "a\nb", description: "\0" }, {
       name: "must not contain control characters or line breaks",
       description: "must not contain a NUL character",

@@ -44,6 +44,8 @@ Deno.test("the OpenAPI document describes every endpoint, with all of its parame
     "/api/key-groups/{id} get,put,delete",
     "/api/keys get,post",
     "/api/keys/{id} get,put,delete",
+    "/api/keys/{id}/roll post",
+    "/api/keys/{id}/previous-value delete",
     "/api/secrets/resolve get",
     "/api/secrets/import post",
     "/api/secrets/export get",

@@ -86,7 +86,12 @@ async function resources(server: Server): Promise<Resource[]> {
     {
       template: "/api/keys/{id}",
       path: key,
-      changes: [["PUT", key, { name: "x", description: "x" }], renameGroup("x")],
+      changes: [
+        ["PUT", key, { name: "x", description: "x" }],
+        renameGroup("x"),
+        ["POST", `${key}/roll`, { graceSeconds: 60 }],
+        ["DELETE", `${key}/previous-value`],
+      ],
     },
     { template: "/api/secrets/{id}", path: secret, changes: secretChanges },
     {

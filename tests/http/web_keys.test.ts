@@ -15,7 +15,8 @@ Deno.test("pages of keys and groups that do not exist are 404, whatever stands f
   await using server = await startApp();
   const admin = await setUp(server);
   for (const id of ["99", "0", "-1", "1abc", "01", "1e3", "9".repeat(30), "%00"]) {
-    for (const path of [`/web/keys/${id}`, `/web/keys/${id}/revoke`, `/web/keys/groups/${id}`]) {
+    const ofKey = ["", "/revoke", "/roll", "/previous-value"].map((end) => `/web/keys/${id}${end}`);
+    for (const path of [...ofKey, `/web/keys/groups/${id}`]) {
       assert.equal((await admin.get(path)).status, 404, path);
       assert.equal((await admin.post(path, { name: "x" })).status, 404, path);
     }
@@ -204,4 +205,40 @@ Deno.test("the progress of a rotation leads to its page where no script asks for
   assert.deepEqual([status, headers.get("location")], [303, "/web/settings/encryption"]);
   assert.equal((await admin.post("/web/settings/encryption/rotate", {})).status, 303);
   await server.logged(/Key rotation to version 2 is done/);
+});
+
+Deno.test("a key is rolled by its form as by the API, and not by one that was opened before a change", async () => {
+  await using server = await startApp();
+  const admin = await setUp(server);
+  const { id, value } = await createKey(server, await createGroup(server, "callers"), "acme");
+  const path = `/web/keys/${id}/roll`;
+  const versionOn = async (path: string) => /name="version" value="([^"]*)"/.exec((await admin.get(path)).text)![1]!;
+  const version = await versionOn(path);
+  for (const graceSeconds of ["", "-1", "1e3", "99999999", "x"]) {
+    const { status, text } = await admin.post(path, { version, graceSeconds });
+    assert.equal(status, 400, graceSeconds);
+    assert.match(text, /role="alert"/);
+  }
+  const rolled = await admin.submit(path, { version, graceSeconds: "3600" });
+  assert.equal(rolled.status, 200);
+  assert.equal(rolled.headers.get("cache-control"), "no-store, no-transform");
+  const again = await admin.post(path, { version, graceSeconds: "0" });
+  assert.equal(again.status, 412);
+  assert.match(again.text, /was changed after you opened this page/);
+  // A grace for the current value would need a third one.
+  assert.equal((await admin.post(path, { version: await versionOn(path), graceSeconds: "3600" })).status, 409);
+  const known = (key: string) => fetch(`${server.url}/api/keys`, { headers: { "X-API-Key": key } });
+  const statusOf = async (key: string) => {
+    const response = await known(key);
+    await response.body?.cancel();
+    return response.status;
+  };
+  const shown = />(cf_[A-Za-z0-9_-]{43})</.exec(rolled.text)![1]!;
+  // Keys of this group may not use the API: 403, but known.
+  assert.deepEqual([await statusOf(value), await statusOf(shown)], [403, 403]);
+  const previous = `/web/keys/${id}/previous-value`;
+  assert.equal((await admin.post(previous, { version })).status, 412);
+  assert.equal((await admin.submit(previous, { version: await versionOn(previous) })).status, 200);
+  assert.deepEqual([await statusOf(value), await statusOf(shown)], [401, 403]);
+  assert.match((await admin.get(previous)).text, /is not accepted any more/);
 });

@@ -5,6 +5,12 @@ export const GENERATED_COLUMNS = ["key_version", "due_at"];
 
 /** SQL that leaves schema 9, the last one without an order of secrets; every later table is dropped. */
 export const TO_SCHEMA_9 = `
+DROP INDEX api_keys_by_previous_lookup;
+DROP INDEX api_keys_by_previous_until;
+${
+  ["rolled_at", "previous_until", "previous_lookup"]
+    .map((column) => `ALTER TABLE api_keys DROP COLUMN ${column};`).join("\n")
+}
 DROP TABLE announced;
 DROP TABLE deliveries;
 DROP TABLE mail_server;

@@ -1,7 +1,8 @@
 // Implements /api/keys.
 
 import { z } from "@hono/zod-openapi";
-import { keyVersion, type OpenedKey } from "../../core/access/access.ts";
+import type { OpenedKey } from "../../core/access/access.ts";
+import { keyVersion } from "../../core/access/values.ts";
 import type { Actor } from "../../actor.ts";
 import type { KeyId } from "../../ids.ts";
 import type { KeyUse } from "../../core/access/listing.ts";
@@ -22,7 +23,7 @@ import {
   time,
   timeSchema,
 } from "../inputs/fields.ts";
-import { keyChange, newKey } from "../inputs/key_schemas.ts";
+import { keyChange, keyRoll, newKey } from "../inputs/key_schemas.ts";
 import { groupRefText } from "../inputs/references.ts";
 import { cursorSchema, nextSchema, optionalLimitSchema } from "../inputs/secret_schemas.ts";
 
@@ -38,6 +39,10 @@ const keySchema = z.object({
   }),
   createdAt: timeSchema,
   lastUsedAt: timeSchema.nullable(),
+  rolledAt: timeSchema.nullable().openapi({ description: "When the value was replaced; null if never." }),
+  previousValueUntil: timeSchema.nullable().openapi({
+    description: "Until when the value before is accepted; null if it is not.",
+  }),
   value: z.string().nullable().optional().openapi({ description: "With `includeValues=true` only." }),
   decryptionError: z.string().nullable().optional().openapi({ description: "With `includeValues=true` only." }),
 }).openapi("ApiKey");
@@ -114,10 +119,44 @@ const remove = apiRoute({
   responses: { 200: answer("The key was revoked.", successSchema), ...errors(400, 404) },
 });
 
-export function addKeys(api: Api, { access, names, commit }: ApiDeps): void {
+const roll = apiRoute({
+  method: "post",
+  path: "/api/keys/{id}/roll",
+  operationId: "rollKey",
+  etag: true,
+  conditional: true,
+  tags,
+  summary: "Replace an API key's value",
+  description: "The key keeps its id, name, group and secrets. The value before stays accepted for `graceSeconds`.",
+  request: { params, body: json(keyRoll) },
+  responses: {
+    200: answer(
+      "The key with its new value.",
+      z.object({ id: idSchema, name: z.string(), value: z.string(), previousValueUntil: timeSchema.nullable() }),
+    ),
+    ...errors(400, 404, 409, 413, 415),
+  },
+});
+
+const revokePrevious = apiRoute({
+  method: "delete",
+  path: "/api/keys/{id}/previous-value",
+  operationId: "revokePreviousKeyValue",
+  conditional: true,
+  tags,
+  summary: "Revoke the value that an API key had before it was rolled",
+  request: { params },
+  responses: { 200: answer("The value is no longer accepted.", successSchema), ...errors(400, 404) },
+});
+
+export function addKeys(api: Api, deps: ApiDeps): void {
+  const { access, names, commit } = deps;
   const shown = async (actor: Actor, rows: readonly (KeyRow & KeyUse)[], includeValues: boolean) => {
     const opened = includeValues ? await commit(() => access.reveal(actor, rows)) : [];
-    return rows.map((row, index) => toJson(row, access.preview(row), opened[index]));
+    return rows.map((row, index) => {
+      const previousUntil = access.rolling.previousUntil(row);
+      return toJson({ ...row, previousUntil }, access.preview(row), opened[index]);
+    });
   };
 
   api.openapi(list, (c) => {
@@ -159,9 +198,26 @@ export function addKeys(api: Api, { access, names, commit }: ApiDeps): void {
     await commit(() => access.deleteKey(c.get("actor"), c.req.valid("param").id, ifMatch(c)));
     return c.json(SUCCESS, 200);
   });
+
+  addRolling(api, deps);
 }
 
-/** Converts a row for the answer; `opened` if its value was requested. */
+function addRolling(api: Api, { access: { rolling }, commit }: ApiDeps): void {
+  api.openapi(roll, async (c) => {
+    const { id } = c.req.valid("param");
+    const { row, value } = await commit(() => rolling.rollKey(c.get("actor"), id, c.req.valid("json"), ifMatch(c)));
+    tag(c, keyVersion(row));
+    const until = rolling.previousUntil(row);
+    return c.json({ id, name: row.name, value, previousValueUntil: until === null ? null : time(until) }, 200);
+  });
+
+  api.openapi(revokePrevious, async (c) => {
+    await commit(() => rolling.revokePrevious(c.get("actor"), c.req.valid("param").id, ifMatch(c)));
+    return c.json(SUCCESS, 200);
+  });
+}
+
+/** Converts a row for the answer; `opened` if its value was requested. `previousUntil` is in the future or null. */
 function toJson(
   row: KeyRow & KeyUse,
   preview: string | null,
@@ -176,6 +232,8 @@ function toJson(
     preview,
     createdAt: time(row.createdAt),
     lastUsedAt: row.lastUsedAt === null ? null : time(row.lastUsedAt),
+    rolledAt: row.rolledAt === null ? null : time(row.rolledAt),
+    previousValueUntil: row.previousUntil === null ? null : time(row.previousUntil),
     ...(opened && { value: opened.value?.reveal() ?? null, decryptionError: opened.decryptionError }),
   };
 }

@@ -2,6 +2,7 @@
 
 import { z } from "@hono/zod-openapi";
 import { KEY_VALUE_MAX_LENGTH, KEY_VALUE_MIN_LENGTH, KEY_VALUE_PATTERN } from "../../core/access/access.ts";
+import { GRACE_MAX_SECONDS } from "../../core/access/rolling.ts";
 import { body, changes, label, mustBe, note } from "./fields.ts";
 import { groupName, groupRef, KEY_NAME_MAX_LENGTH } from "./references.ts";
 
@@ -19,6 +20,18 @@ export const newKey = body({
 
 export const keyChange = changes({ name: label(KEY_NAME_MAX_LENGTH).optional(), description: note().optional() })
   .openapi("ApiKeyChange");
+
+export const graceSeconds = z.int(mustBe("a whole number"))
+  .min(0, "must not be negative")
+  .max(GRACE_MAX_SECONDS, `must be at most ${GRACE_MAX_SECONDS}`);
+
+export const keyRoll = body({
+  graceSeconds: graceSeconds.openapi({
+    description: "How long the value before stays accepted, at most 30 days. With 0, all earlier values end at once.",
+    example: 86_400,
+  }),
+  value: keyValue.optional().openapi({ description: "Random by default." }),
+}).openapi("ApiKeyRoll");
 
 export const newGroup = body({ name: groupName, description: note().optional() }).openapi("NewKeyGroup");
 export const groupEntry = body({ description: note().optional() }).openapi("KeyGroupEntry");

@@ -1,7 +1,5 @@
 // Manages key groups and API keys.
 
-import { Buffer } from "node:buffer";
-import { randomBytes } from "node:crypto";
 import { type Actor, type AuditEvent, difference, type Facts, manyEvents, type Recorder } from "../../actor.ts";
 import { AppError, conflict, notFound, notFoundByName } from "../../errors.ts";
 import type { GroupId, GroupRef, KeyId } from "../../ids.ts";
@@ -16,6 +14,7 @@ import type { Store } from "../../store/store.ts";
 import { type ExpectedVersions, requireVersion, type Version, versionOf } from "../../versions.ts";
 import { KeyDirectory } from "./directory.ts";
 import { createNames, type Names } from "./names.ts";
+import { createRolling, type Rolling } from "./rolling.ts";
 import { noUses, type Uses } from "./uses.ts";
 import {
   type AccessListing,
@@ -25,6 +24,7 @@ import {
   type ListedKey,
   withUses,
 } from "./listing.ts";
+import { keyVersion, newKeyValue } from "./values.ts";
 
 /** The group whose keys may always manage the server; it cannot be deleted or renamed. */
 export const MANAGEMENT_GROUP = "management";
@@ -49,6 +49,9 @@ export interface NewKey {
 export type OpenedKey = { value: SecretValue; decryptionError: null } | { value: null; decryptionError: string };
 
 export interface Access extends AccessListing, Pick<KeyDirectory, "find" | "holder" | "recordUse"> {
+  /** Replaces the values of keys. */
+  readonly rolling: Rolling;
+
   /** Finds the holders of keys, for calls. */
   readonly directory: KeyDirectory;
 
@@ -171,6 +174,7 @@ class AccessService implements Access {
   readonly #uses: Uses<KeyId>;
   readonly #rows: AccessStore;
   readonly directory: KeyDirectory;
+  readonly rolling: Rolling;
   readonly #listing: AccessListing;
   readonly #names: Names;
 
@@ -182,7 +186,9 @@ class AccessService implements Access {
     this.#record = record;
     this.#uses = uses;
     this.#rows = store.access;
-    this.directory = new KeyDirectory({ rows: this.#rows, keyring, uses, isSettled: () => !store.inTransaction() });
+    const isSettled = () => !store.inTransaction();
+    this.directory = new KeyDirectory({ rows: this.#rows, keyring, uses, isSettled, now });
+    this.rolling = createRolling({ store, keyring, now, record });
     store.onApplied((changes) => {
       if (changes.some(({ table }) => table === "api_keys" || table === "key_groups")) this.directory.forgetHolders();
       for (const { table, kind, values: [id] } of changes) {
@@ -403,7 +409,7 @@ class AccessService implements Access {
       const management = this.#rows.groupByName(MANAGEMENT_GROUP)?.id ??
         this.#insertGroup(actor, MANAGEMENT_GROUP, "May manage this server through the API.");
       if (value === undefined) return;
-      const holder = this.#rows.holder(this.#keyring.lookup(value));
+      const holder = this.directory.find(value);
       if (holder?.groupId === management) return;
       if (holder) {
         throw conflict(
@@ -501,6 +507,7 @@ class AccessService implements Access {
     actor: Actor,
     { groupId, name, description, value = newKeyValue() }: NewKey & { groupId: GroupId },
   ): { id: KeyId; value: string } {
+    this.rolling.refusePrevious(value);
     const ciphertext = this.#keyring.seal(value, apiKeyAad(groupId, name));
     const lookup = this.#keyring.lookup(value);
     try {
@@ -523,22 +530,12 @@ export function groupVersion({ id, name, description }: GroupRow): Version {
   return versionOf([id, name, description]);
 }
 
-/** Returns the version of a key. Its value never changes, and a use of it is no change. */
-export function keyVersion({ id, groupId, groupName, name, description }: KeyRow): Version {
-  return versionOf([id, groupId, groupName, name, description]);
-}
-
 function keyFacts({ name, groupId, groupName, description }: KeyRow): Facts {
   return { name, groupId, groupName, description };
 }
 
 function keyEvent(action: AuditEvent["action"], { id, name }: KeyRow, facts: Partial<AuditEvent>): AuditEvent {
   return { ...facts, action, subject: { kind: "key", id, name } };
-}
-
-/** Returns `cf_` + 32 random bytes in base64url: 256 bits, and a prefix that secret scanners can search for. */
-function newKeyValue(): string {
-  return `cf_${Buffer.from(randomBytes(32)).toString("base64url")}`;
 }
 
 function protectedGroup(what: string): AppError {

@@ -1,10 +1,9 @@
-// Implements `crude keys`: lists, creates, revokes and replaces API keys, named GROUP/KEY.
+// Implements `crude keys`: lists, creates, rolls and revokes API keys, named GROUP/KEY.
 
-import type { Client } from "../base/client.ts";
 import type { Command } from "../base/command.ts";
-import { CrudeError } from "../base/errors.ts";
+import { wrongUsage } from "../base/errors.ts";
 import { groupByName, groups, keyByName, type KeyInfo, splitKey } from "../base/owners.ts";
-import { count, table } from "../base/text.ts";
+import { table } from "../base/text.ts";
 import { confirmed } from "./secrets.ts";
 
 const list: Command = {
@@ -62,71 +61,68 @@ const create: Command = {
 const revoke: Command = {
   name: "keys revoke",
   positionals: [{ name: "GROUP/KEY" }],
-  options: { yes: { type: "boolean", short: "y", help: "do not ask" } },
+  options: {
+    yes: { type: "boolean", short: "y", help: "do not ask" },
+    previous: { type: "boolean", help: "only the value that the key had before it was rolled" },
+  },
   help: ["Revoke an API key and delete its secrets."],
   async run(context, given) {
     const name = given.at(0);
+    const onlyPrevious = given.flag("previous");
     const client = await context.connect();
     const { id } = await keyByName(client, name, "GROUP/KEY");
-    await confirmed(context, given, `Revoke ${name} and delete its secrets?`);
-    await client.delete(`/api/keys/${id}`);
-    return { json: { id, key: name, done: "revoked" }, lines: [`${name} was revoked.`] };
+    const what = onlyPrevious ? `the previous value of ${name}` : name;
+    await confirmed(context, given, `Revoke ${what}${onlyPrevious ? "" : " and delete its secrets"}?`);
+    await client.delete(`/api/keys/${id}${onlyPrevious ? "/previous-value" : ""}`);
+    return { json: { id, key: name, done: "revoked" }, lines: [`${capitalized(what)} was revoked.`] };
   },
 };
+
+const DEFAULT_GRACE = "24h";
 
 const roll: Command = {
   name: "keys roll",
   positionals: [{ name: "GROUP/KEY" }],
-  options: { yes: { type: "boolean", short: "y", help: "revoke the old key at once" } },
+  options: {
+    grace: {
+      type: "string",
+      value: "TIME",
+      help: `how long the old value works on: 0, 30m, 24h or 7d (default ${DEFAULT_GRACE})`,
+    },
+    yes: { type: "boolean", short: "y", help: "the same as --grace 0" },
+  },
   help: [
-    "Replace an API key: a new value under the same name, with the same group and secrets.",
-    "The old key keeps working under another name, until you revoke it; with --yes, it is revoked at once.",
-    "Only the new value is printed on standard output.",
+    "Give an API key a new value. Its name, its group and its secrets stay.",
+    "Only the new value is printed on standard output, and only this once.",
   ],
   async run(context, given) {
     const name = given.at(0);
+    const graceSeconds = given.flag("yes") ? 0 : secondsOf(given.text("grace") ?? DEFAULT_GRACE);
     const client = await context.connect();
-    const old = await keyByName(client, name, "GROUP/KEY");
-    const { id, value, oldName } = await replace(client, old);
-    const oldKey = `${old.groupName}/${oldName}`;
-    const isRevoked = given.flag("yes");
-    if (isRevoked) await client.delete(`/api/keys/${old.id}`);
-    context.note(`${name} has a new value. Its value is not shown again:`);
-    if (!isRevoked) context.note(`The old one still works as ${oldKey}; revoke it with: crude keys revoke ${oldKey}`);
-    return {
-      json: { id, name: old.name, group: old.groupName, value, old: isRevoked ? null : oldKey },
-      lines: [value],
-    };
+    const { id } = await keyByName(client, name, "GROUP/KEY");
+    const { value, previousValueUntil } = await client.post(`/api/keys/${id}/roll`, { graceSeconds });
+    const { group, key } = splitKey(name, "GROUP/KEY");
+    context.note(`${name} has a new value, which is not shown again.`);
+    context.note(
+      previousValueUntil === null
+        ? "The old one is no longer accepted."
+        : `The old one is accepted until ${previousValueUntil}. To end it earlier: crude keys revoke ${name} --previous`,
+    );
+    return { json: { id, name: key, group, value, previousValueUntil }, lines: [value] };
   },
 };
 
-/** Renames the old key, and creates one in its place with copies of its secrets; undone if that fails. */
-async function replace(
-  client: Client,
-  { id, name, groupId, description }: KeyInfo,
-): Promise<{ id: number; value: string; oldName: string }> {
-  const oldName = `${name}-until-${new Date().toISOString().slice(0, 19)}`;
-  const { secrets } = await client.get("/api/secrets", { scope: "key", keyId: id, includeValues: true });
-  const unreadable = secrets.filter(({ value }: { value: string | null }) => value === null);
-  if (unreadable.length > 0) {
-    throw new CrudeError(
-      `${count(unreadable.length, "secret")} of this key cannot be read, and so not be copied to a new one.`,
-      { code: "Unreadable" },
-    );
-  }
-  await client.put(`/api/keys/${id}`, { name: oldName });
-  let made: { id: number; value: string } | undefined;
-  try {
-    made = await client.post("/api/keys", { groupId, name, description });
-    for (const { name, value, comment } of secrets) {
-      await client.post("/api/secrets", { name, value, comment, scope: "key", keyId: made!.id });
-    }
-    return { id: made!.id, value: made!.value, oldName };
-  } catch (error) {
-    if (made) await client.delete(`/api/keys/${made.id}`);
-    await client.put(`/api/keys/${id}`, { name });
-    throw error;
-  }
+const UNIT_SECONDS: Readonly<Record<string, number>> = { "": 1, s: 1, m: 60, h: 3_600, d: 86_400 };
+
+/** Reads a duration such as `24h`; a number alone is seconds. */
+function secondsOf(text: string): number {
+  const [, digits, unit] = /^(\d{1,9})([smhd]?)$/.exec(text) ?? [];
+  if (digits === undefined) throw wrongUsage("--grace must be 0 or a duration such as 30m, 24h or 7d.");
+  return Number(digits) * UNIT_SECONDS[unit!]!;
+}
+
+function capitalized(text: string): string {
+  return text.startsWith("the ") ? `T${text.slice(1)}` : text;
 }
 
 export const keyCommands: readonly Command[] = [list, create, revoke, roll];

@@ -60,6 +60,12 @@ const PHRASES: Readonly<Record<Action, Phrase>> = {
   "key-group.deleted": { did: "deleted", ...GROUP },
   "key.created": { did: "created", ...KEY },
   "key.updated": { did: "changed", ...KEY },
+  "key.rolled": { did: "rolled", ...KEY },
+  "key.previous-value-revoked": {
+    did: "revoked",
+    one: "the previous value of the API key",
+    many: "the previous values of API keys",
+  },
   "key.revoked": { did: "revoked", ...KEY },
   "key.revealed": { did: "viewed", one: "the value of the API key", many: "the values of API keys" },
   "logs.cleared": { did: "deleted the log of", ...FUNCTION },

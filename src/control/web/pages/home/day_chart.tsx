@@ -1,6 +1,7 @@
 // Implements the picture of the calls and errors of the last 24 hours, with the same numbers as a table.
 
 import { HOUR_MS } from "../../../../time.ts";
+import type { KeySubject } from "../../../../store/metrics.ts";
 import { beginning } from "../../../../telemetry/metrics.ts";
 import { seriesOf } from "../../../../telemetry/series.ts";
 import type { WebDeps } from "../../shell/deps.ts";
@@ -17,9 +18,15 @@ const HEIGHT = 100;
 /** So that one error among thousands of calls is seen. */
 const LEAST_HEIGHT = 4;
 
-export function DayChart({ deps: { metrics, now } }: { deps: WebDeps }) {
+export function DayChart({ deps: { metrics, now }, of, href }: {
+  deps: WebDeps;
+  /** One key; all calls without it. */
+  of?: KeySubject;
+  /** The page with all metrics. */
+  href: string;
+}) {
   const from = beginning("hours", now() - (HOURS - 1) * HOUR_MS);
-  const hours = seriesOf(metrics, "hours", undefined, from, now()).map((
+  const hours = seriesOf(metrics, "hours", of, from, now()).map((
     { at, tally: { calls, errors, timeouts } },
   ) => ({
     at,
@@ -31,7 +38,7 @@ export function DayChart({ deps: { metrics, now } }: { deps: WebDeps }) {
   if (calls === 0) return null;
   const most = Math.max(...hours.map((hour) => hour.calls));
   return (
-    <Card title="Calls, last 24 hours" id="calls" actions={<a href="/web/metrics?range=two-days">All metrics</a>}>
+    <Card title="Calls, last 24 hours" id="calls" actions={<a href={href}>All metrics</a>}>
       <p>
         {plural(calls, "call")}, {failures === 0 ? "no errors" : plural(failures, "error")}; at most {count(most)}{" "}
         an hour

@@ -39,7 +39,7 @@ export function addHome(web: Web, deps: WebDeps): void {
           {!steps && concerns.length === 0 && <p class="quiet">Nothing needs attention.</p>}
           {(!steps || deps.registry.counts().total > 0) && <Glance deps={deps} />}
           <div class="overview">
-            <DayChart deps={deps} />
+            <DayChart deps={deps} href="/web/metrics?range=two-days" />
             <LastDeployments deps={deps} />
             {!steps && <LastChanges deps={deps} />}
           </div>

@@ -1,14 +1,15 @@
 // Implements /web/keys/<id>: shows a key, changes its name and description, and revokes it.
 
 import type { Context } from "hono";
-import { keyVersion, MANAGEMENT_GROUP } from "../../../../core/access/access.ts";
+import { MANAGEMENT_GROUP } from "../../../../core/access/access.ts";
+import { keyVersion } from "../../../../core/access/values.ts";
 import type { KeyId } from "../../../../ids.ts";
 import type { ListedKey } from "../../../../core/access/listing.ts";
 import { keySubject } from "../../../../store/metrics.ts";
 import { DAY_MS } from "../../../../time.ts";
 import { keyChange } from "../../../inputs/key_schemas.ts";
 import { Altered } from "../../ui/altered.tsx";
-import { ButtonLink, Fact, Facts, FormActions, Time } from "../../ui/components.tsx";
+import { Ago, ButtonLink, Card, Fact, Facts, FormActions, Notice, Time } from "../../ui/components.tsx";
 import { ProblemSummary, TextArea, TextField } from "../../ui/fields.tsx";
 import type { Web, WebDeps, WebEnv } from "../../shell/deps.ts";
 import { Conflict, differences, VersionField } from "../../ui/conflict.tsx";
@@ -17,10 +18,14 @@ import { formRoute, type FormState } from "../../shell/form_route.ts";
 import { page } from "../../shell/layout.tsx";
 import { FormToken } from "../../shell/submissions.tsx";
 import { count, parsePositiveInt, plural } from "../../ui/format.ts";
+import { DayChart } from "../home/day_chart.tsx";
 import { FUNCTIONS_LISTED, KeyFunctions } from "./functions.tsx";
 import { LastUsed, Preview, secretsOf } from "./lists.tsx";
+import { previousValuePath } from "./roll.tsx";
 import { SecretNames, SECRETS_NAMED } from "./secret_names.tsx";
 
+/** How many of its secrets are listed. */
+const SECRETS_LISTED = 8;
 const LABELS = { name: "Name", description: "Description" };
 
 interface Values {
@@ -55,44 +60,107 @@ export function addKey(web: Web, deps: WebDeps): void {
 
 function keyPage(c: Context<WebEnv>, deps: WebDeps, form: FormState<ListedKey, Values>) {
   const { subject: key, status } = form;
+  const isAltered = deps.isAltered("api_keys", key.id);
   return page(c, {
     title: `API key ${key.name}`,
-    styles: ["keys.css"],
+    styles: ["keys.css", "home.css"],
     trail: [[`/web/keys/groups/${key.groupId}`, key.groupName]],
     actions: (
       <>
         <ButtonLink href={`/web/keys/${key.id}/revoke`} kind="danger-quiet">Revoke</ButtonLink>
+        {!isAltered && <ButtonLink href={`/web/keys/${key.id}/roll`} kind="secondary">Roll</ButtonLink>}
         <ButtonLink href={`/web/secrets/new?scope=key&keyId=${key.id}`}>Add secret</ButtonLink>
       </>
     ),
     children: (
       <>
+        <PreviousValue keyRow={key} deps={deps} />
         <KeyFacts keyRow={key} deps={deps} />
-        <h2>Functions that it opens</h2>
-        <KeyFunctions
-          keyRow={key}
-          functions={deps.registry.ofGroup(key.groupId, FUNCTIONS_LISTED + 1)}
-          manages={deps.settings.get("api.access-groups").includes(key.groupName)}
-        />
-        <h2>Name and description</h2>
-        {deps.isAltered("api_keys", key.id)
-          ? (
-            <Altered
-              what="key"
-              effect="Callers with it are refused."
-              remove={{ href: `/web/keys/${key.id}/revoke`, label: "Revoke it" }}
+        <div class="key-columns">
+          <div>
+            <DayChart deps={deps} of={keySubject(key.id)} href={`/web/metrics?key=${key.id}&range=two-days`} />
+            <h2>Functions that it opens</h2>
+            <KeyFunctions
+              keyRow={key}
+              functions={deps.registry.ofGroup(key.groupId, FUNCTIONS_LISTED + 1)}
+              manages={deps.settings.get("api.access-groups").includes(key.groupName)}
             />
-          )
-          : <KeyForm form={form} />}
+          </div>
+          <div>
+            <OwnSecrets keyRow={key} deps={deps} />
+            <Card title="Details" id="details">
+              {isAltered
+                ? (
+                  <Altered
+                    what="key"
+                    effect="Callers with it are refused."
+                    remove={{ href: `/web/keys/${key.id}/revoke`, label: "Revoke it" }}
+                  />
+                )
+                : <KeyForm form={form} />}
+            </Card>
+          </div>
+        </div>
       </>
     ),
   }, status === 200 || status === 412 ? status : 400);
 }
 
+/** Says that a roll is not over: until when the value before is accepted. */
+function PreviousValue({ keyRow: key, deps: { access, now } }: { keyRow: ListedKey; deps: WebDeps }) {
+  const until = access.rolling.previousUntil(key);
+  if (until === null) return null;
+  return (
+    <Notice
+      kind="info"
+      title="Two values are accepted"
+      actions={
+        <ButtonLink href={previousValuePath(key.id)} kind="secondary" isSmall>Revoke the previous value</ButtonLink>
+      }
+    >
+      <p>
+        The key was rolled <Ago ms={key.rolledAt!} now={now()} />. Callers may send its previous value until{" "}
+        <Time ms={until} /> (<Ago ms={until} now={now()} />).
+      </p>
+    </Notice>
+  );
+}
+
+/** The names of the key's own secrets, each with the way to its value. */
+function OwnSecrets({ keyRow: key, deps: { secrets } }: { keyRow: ListedKey; deps: WebDeps }) {
+  const listed = key.secrets === 0 ? [] : secrets.list({ keyId: key.id }, 0, SECRETS_LISTED).secrets;
+  return (
+    <Card
+      title="Secrets of this key"
+      id="secrets"
+      actions={<a href={`/web/secrets/exposure?keyId=${key.id}`}>Read so far</a>}
+    >
+      {listed.length === 0
+        ? <p class="quiet">None of its own. Its calls get the secrets of its group, of the function and global ones.</p>
+        : (
+          <ul class="plain">
+            {listed.map(({ id, name }) => (
+              <li>
+                <a href={`/web/secrets/${id}/edit`}>
+                  <code>{name}</code>
+                </a>
+              </li>
+            ))}
+          </ul>
+        )}
+      {key.secrets > listed.length && (
+        <p>
+          <a href={secretsOf(key.id)}>All {plural(key.secrets, "secret")}</a>
+        </p>
+      )}
+    </Card>
+  );
+}
+
 function KeyForm({ form: { subject: key, values, problems, status } }: { form: FormState<ListedKey, Values> }) {
   const { id, name, description } = key;
   return (
-    <form method="post" class="narrow" novalidate>
+    <form method="post" novalidate>
       <FormToken />
       <VersionField version={keyVersion(key)} />
       {status === 412
@@ -167,18 +235,17 @@ function KeyFacts({ keyRow: key, deps: { access, metrics, now } }: { keyRow: Lis
       <Fact term="Created">
         <Time ms={key.createdAt} />
       </Fact>
+      {key.rolledAt !== null && (
+        <Fact term="Rolled">
+          <Ago ms={key.rolledAt} now={now()} />
+        </Fact>
+      )}
       <Fact term="Last used">
         <LastUsed at={key.lastUsedAt} now={now()} />
       </Fact>
       <Fact term="Calls, last 24 hours">
         <a href={`/web/metrics?key=${key.id}&range=two-days`}>{count(calls)}</a>
         {errors > 0 && `, ${plural(errors, "error")}`}
-      </Fact>
-      <Fact term="Secrets of this key">
-        <a href={secretsOf(key.id)}>{plural(key.secrets, "secret")}</a>
-      </Fact>
-      <Fact term="Secrets that it has read">
-        <a href={`/web/secrets/exposure?keyId=${key.id}`}>Exposure</a>
       </Fact>
     </Facts>
   );

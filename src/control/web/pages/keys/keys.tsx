@@ -7,10 +7,12 @@ import { Badge, ButtonLink, Empty, Pager } from "../../ui/components.tsx";
 import type { Web, WebDeps } from "../../shell/deps.ts";
 import { page } from "../../shell/layout.tsx";
 import { count, parsePositiveInt, plural } from "../../ui/format.ts";
+import { addCreated } from "./created.tsx";
 import { addGroups } from "./groups.tsx";
 import { addKey } from "./key.tsx";
 import { addNewKey } from "./new_key.tsx";
 import { KEYS_PER_PAGE, KeyTable, secretsOfGroup } from "./lists.tsx";
+import { addRoll } from "./roll.tsx";
 import { addSelection } from "./selection.tsx";
 
 const GROUPS_PER_PAGE = 10;
@@ -45,7 +47,9 @@ export function addKeys(web: Web, deps: WebDeps): void {
     });
   });
 
-  addNewKey(web, deps);
+  const shown = addCreated(web, deps);
+  addNewKey(web, deps, shown);
+  addRoll(web, deps, shown);
   addSelection(web, deps);
   addGroups(web, deps);
   addKey(web, deps);

@@ -86,7 +86,15 @@ export function KeyTable({ label, keys, deps: { access, now, isAltered }, withGr
             ),
           },
           withGroup && { label: "Group", cell: ({ groupName }) => groupName },
-          { label: "Value", cell: (key) => <Preview preview={access.preview(key)} /> },
+          {
+            label: "Value",
+            cell: (key) => (
+              <>
+                <Preview preview={access.preview(key)} />{" "}
+                {access.rolling.previousUntil(key) !== null && <Badge kind="plain">and the previous one</Badge>}
+              </>
+            ),
+          },
           { label: "Last used", cell: ({ lastUsedAt }) => <LastUsed at={lastUsedAt} now={now()} /> },
           { label: "Created", cell: ({ createdAt }) => <Ago ms={createdAt} now={now()} /> },
           {

@@ -1,23 +1,22 @@
-// Implements /web/keys/new: creates a key, optionally with a new group, and shows its value until the user confirms it.
+// Implements /web/keys/new: creates a key, optionally with a new group.
 
 import type { Context } from "hono";
 import { KEY_VALUE_MAX_LENGTH, KEY_VALUE_MIN_LENGTH } from "../../../../core/access/access.ts";
 import { AppError } from "../../../../errors.ts";
 import type { RegisteredFunction } from "../../../../core/functions/registry.ts";
-import type { FunctionId, GroupId, KeyId } from "../../../../ids.ts";
+import type { FunctionId, GroupId } from "../../../../ids.ts";
 import { groupName } from "../../../inputs/references.ts";
 import { newKey } from "../../../inputs/key_schemas.ts";
-import { CopyLine, FormActions } from "../../ui/components.tsx";
+import { FormActions } from "../../ui/components.tsx";
 import { ProblemSummary, SelectField, TextArea, TextField } from "../../ui/fields.tsx";
 import type { Web, WebDeps, WebEnv } from "../../shell/deps.ts";
-import { curl, curlOf, functionsOriginOf, originOf } from "../../ui/curl_example.ts";
 import { SecretValue } from "../../../../keyring/secret_value.ts";
-import { fieldText, redirect, type Typed } from "../../shell/forms.ts";
+import { fieldText, type Typed } from "../../shell/forms.ts";
 import { formRoute, type FormState } from "../../shell/form_route.ts";
 import { page } from "../../shell/layout.tsx";
-import { Confirm, noLongerShown, ShownOnce } from "../../shell/shown_once.tsx";
 import { FormToken } from "../../shell/submissions.tsx";
 import { parsePositiveInt } from "../../ui/format.ts";
+import { functionIfThere, type ShownKeys } from "./created.tsx";
 
 const LABELS = {
   groupId: "Group",
@@ -28,8 +27,6 @@ const LABELS = {
 };
 /** The option for a group that is created with the key. */
 const NEW_GROUP = "new";
-/** Shows the value of a key that was just created. */
-const CREATED_PATH = "/web/keys/created";
 const newKeyAndGroup = newKey.omit({ groupId: true }).extend({ group: groupName });
 
 interface Values {
@@ -42,32 +39,8 @@ interface Values {
   letIn: boolean;
 }
 
-/** A new key, as its page shows it. */
-interface CreatedKey {
-  readonly id: KeyId;
-  readonly groupId: GroupId;
-  readonly name: string;
-  readonly value: SecretValue;
-  /** Origins of the API and of functions, as the browser that posted the form reaches them. */
-  readonly origins: { readonly api: string; readonly functions: string };
-  /** The function that the key was created for. */
-  readonly functionId: FunctionId | undefined;
-  /** Why the function could not be changed to require the group. */
-  readonly problem: string | undefined;
-}
-
-export function addNewKey(web: Web, deps: WebDeps): void {
+export function addNewKey(web: Web, deps: WebDeps, shown: ShownKeys): void {
   const { access, settings } = deps;
-  const shown = new ShownOnce<CreatedKey>({
-    shared: deps.shared,
-    kind: "key",
-    write: ({ value, ...created }) => JSON.stringify({ ...created, value: value.reveal() }),
-    read: (text) => {
-      const { value, ...created } = JSON.parse(text);
-      return { ...created, value: new SecretValue(value) };
-    },
-  });
-
   formRoute(web, {
     path: "/web/keys/new",
     subject: (c) => functionOf(c, deps),
@@ -90,35 +63,19 @@ export function addNewKey(web: Web, deps: WebDeps): void {
     act: ({ actor, input }) => deps.commit(() => access.createKey(actor, input)),
     page: (c, form) => newPage(c, deps, form),
     then: async ({ id, groupId, value }, { c, subject: target, values }) => {
-      const created: CreatedKey = {
+      const created = {
         id,
         groupId,
         name: values.name,
         value: new SecretValue(value),
-        origins: { api: originOf(c), functions: functionsOriginOf(c, settings) },
         functionId: target?.id,
         problem: target && values.letIn ? await requireGroup(c, deps, target, groupId) : undefined,
       };
       return {
-        to: `${CREATED_PATH}?${await shown.keep(c, created)}`,
+        to: await shown.keep(c, created),
         notice: `Created the key "${values.name}". Copy its value.`,
       };
     },
-  });
-
-  web.get(CREATED_PATH, async (c) => {
-    const created = await shown.find(c);
-    if (created) return createdPage(c, deps, created);
-    return noLongerShown(c, {
-      title: "New API key",
-      advice: "If you lost the value, revoke the key and create another one.",
-      back: "/web/keys",
-    });
-  });
-
-  web.post(CREATED_PATH, async (c) => {
-    const created = await shown.confirm(c);
-    return redirect(c, created ? `/web/keys/groups/${created.groupId}` : "/web/keys");
   });
 }
 
@@ -232,15 +189,6 @@ function functionOf(c: Context<WebEnv>, deps: WebDeps): RegisteredFunction | und
   return id === 0 ? undefined : functionIfThere(id, deps);
 }
 
-function functionIfThere(id: FunctionId, { registry }: WebDeps): RegisteredFunction | undefined {
-  try {
-    return registry.get(id);
-  } catch (error) {
-    if (error instanceof AppError && error.status === 404) return undefined;
-    throw error;
-  }
-}
-
 /** Makes the function require the group. Returns a problem, if there is one; the key exists in either case. */
 async function requireGroup(
   c: Context<WebEnv>,
@@ -256,82 +204,4 @@ async function requireGroup(
     if (!(error instanceof AppError)) throw error;
     return `${target.name} does not require this group yet: ${error.message}`;
   }
-}
-
-function createdPage(c: Context<WebEnv>, deps: WebDeps, created: CreatedKey) {
-  const group = deps.access.group(created.groupId);
-  const target = created.functionId && functionIfThere(created.functionId, deps);
-  return page(c, {
-    title: `API key ${created.name}`,
-    styles: ["keys.css"],
-    actions: (
-      <a class="button secondary" href={`/web/secrets/new?scope=key&keyId=${created.id}`}>
-        Add secret for this key
-      </a>
-    ),
-    children: (
-      <>
-        {created.problem && <p class="warning" role="alert">{created.problem}</p>}
-        <section class="card new-key" aria-labelledby="value-heading">
-          <h2 id="value-heading">Value</h2>
-          <CopyLine id="key-value" text={created.value.reveal()} label="Copy the value" isPrimary />
-          <p class="quiet">
-            Copy it now and give it to the caller. It is stored encrypted, and no other page shows it. If it is lost,
-            create another key and revoke this one.
-          </p>
-        </section>
-        <h2>Use it</h2>
-        <Usage deps={deps} created={created} groupName={group.name} target={target || undefined} />
-        <Confirm c={c} action={CREATED_PATH} label="Done" />
-      </>
-    ),
-  });
-}
-
-function Usage({ deps: { registry, settings }, created, groupName, target }: {
-  deps: WebDeps;
-  created: CreatedKey;
-  groupName: string;
-  target: RegisteredFunction | undefined;
-}) {
-  const isPublic = target?.keys.length === 0;
-  const callable = isPublic || target?.keys.includes(created.groupId) ? target : undefined;
-  const example = callable ?? registry.ofGroup(created.groupId, 20).find(({ enabled }) => enabled);
-  if (example) {
-    return (
-      <>
-        <p>
-          This command calls <a href={`/web/functions/${example.id}`}>{example.name}</a>
-          {example === target && isPublic &&
-            `, which is public: it answers calls without a key, too, until its settings require a key of ${groupName}`}:
-        </p>
-        <CopyLine
-          id="curl-line"
-          text={curlOf(created.origins.functions, example, created.value.reveal())}
-          label="Copy the command"
-        />
-      </>
-    );
-  }
-  if (settings.get("api.access-groups").includes(groupName)) {
-    return (
-      <>
-        <p>Keys of {groupName} can manage this server through its API. This command lists the functions:</p>
-        <CopyLine
-          id="curl-line"
-          text={curl(`${created.origins.api}/api/functions`, "GET", created.value.reveal())}
-          label="Copy the command"
-        />
-        <p>
-          The API is documented at <a href="/api/docs">/api/docs</a>.
-        </p>
-      </>
-    );
-  }
-  return (
-    <p>
-      No function requires a key of {groupName} yet. Choose this group in the settings of a function under{" "}
-      <a href="/web/functions">Functions</a>, and send the key in the header <code>X-API-Key</code>.
-    </p>
-  );
 }

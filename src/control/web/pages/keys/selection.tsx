@@ -2,7 +2,7 @@
 
 import type { Context } from "hono";
 import { z } from "zod";
-import { keyVersion } from "../../../../core/access/access.ts";
+import { keyVersion } from "../../../../core/access/values.ts";
 import type { ListedKey } from "../../../../core/access/listing.ts";
 import { AppError } from "../../../../errors.ts";
 import type { GroupId, KeyId } from "../../../../ids.ts";

@@ -1,0 +1,23 @@
+// Generates the values of API keys, and computes the versions of keys.
+
+import { Buffer } from "node:buffer";
+import { randomBytes } from "node:crypto";
+import type { KeyRow } from "../../store/access.ts";
+import { type Version, versionOf } from "../../versions.ts";
+
+/** Returns `cf_` + 32 random bytes in base64url: 256 bits, and a prefix that secret scanners can search for. */
+export function newKeyValue(): string {
+  return `cf_${Buffer.from(randomBytes(32)).toString("base64url")}`;
+}
+
+/** Returns the version of a key. A use of it is no change, nor is the time that ends its previous value. */
+export function keyVersion({ id, groupId, groupName, name, description, rolledAt, previousUntil }: KeyRow): Version {
+  return versionOf([
+    id,
+    groupId,
+    groupName,
+    name,
+    description,
+    ...(rolledAt === null ? [] : [rolledAt, previousUntil]),
+  ]);
+}
