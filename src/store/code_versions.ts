@@ -90,6 +90,8 @@ export interface CodeVersionStore {
   findDeployment(id: number): DeploymentRow | undefined;
   /** Returns at most `limit` deployments with an id below `before`, newest first. */
   deployments(before: number, limit: number): DeploymentRow[];
+  /** Returns at most `limit` deployments with an id of at least `from`, oldest first, with their versions alone. */
+  deployedVersions(from: number, limit: number): { id: number; versionId: number | null }[];
   /** Adds a deployment with an id of `nextDeploymentId`; `functions` is the list of all functions after it, as JSON. */
   addDeployment(deployment: DeploymentRow, functions: string): void;
   /** Returns a list of functions as JSON. */
@@ -136,6 +138,9 @@ export function createCodeVersionStore(db: Database): CodeVersionStore {
   const lastDeployment = db.prepare(`${DEPLOYMENT} ORDER BY id DESC LIMIT 1`);
   const findDeployment = db.prepare(`${DEPLOYMENT} WHERE id = ?`);
   const deployments = db.prepare(`${DEPLOYMENT} WHERE id < ? ORDER BY id DESC LIMIT ?`);
+  const deployedVersions = db.prepare(
+    "SELECT id, version_id AS versionId FROM deployments WHERE id >= ? ORDER BY id LIMIT ?",
+  );
   const addDeployment = db.prepareChange(
     "INSERT INTO deployments (id, version_id, rollback_of, at, actor_kind, actor_id, actor_name, message, plan," +
       " functions, mac) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
@@ -164,6 +169,7 @@ export function createCodeVersionStore(db: Database): CodeVersionStore {
     nextDeploymentId: () => next("deployments"),
     findDeployment: (id) => first<DeploymentRow & Row>(findDeployment, id),
     deployments: (before, limit) => all<DeploymentRow & Row>(deployments, before, limit),
+    deployedVersions: (from, limit) => all<{ id: number; versionId: number | null }>(deployedVersions, from, limit),
     functionList: (sha256) => first<{ entries: string }>(functionList, sha256)?.entries,
     addDeployment(row, entries) {
       addList.run(row.functions, entries);

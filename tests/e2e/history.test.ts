@@ -54,7 +54,7 @@ Deno.test("a file is edited twice, compared and restored, and a deployment rolle
 
   await t.step("the history shows who changed what, and a version the difference", async () => {
     await press(page, "History");
-    await page.getByRole("row", { name: /Version 3 current .*ada@example\.com Changed hello\.ts/ }).waitFor();
+    await page.getByRole("row", { name: /Version 3 live Changed hello\.ts ada@example\.com/ }).waitFor();
     await assertGoodEverywhere(page);
     await press(page, "Version 2");
     const changes = page.getByRole("region", { name: "Changes of hello.ts" });
@@ -65,15 +65,15 @@ Deno.test("a file is edited twice, compared and restored, and a deployment rolle
     ) as string[];
     assert.equal(new Set(colors).size, 2);
     await assertGoodEverywhere(page);
-    await press(page, "Compare with the current version");
-    await page.getByText("From version 2 to the current version, 3: 1 file differs.").waitFor();
+    await press(page, "Compare with the live version");
+    await page.getByText("From version 2 to the live version, 3: 1 file differs.").waitFor();
     assert.equal(await page.getByRole("insertion").textContent(), `+${saying("third")}`);
     await assertGoodEverywhere(page);
   });
 
   await t.step("a version is restored after a question that names the files", async () => {
     await press(page, "Restore version 2 …");
-    await page.getByText("A new version with the files of version 2 becomes the current one").waitFor();
+    await page.getByText("A new version with the files of version 2 becomes the live one").waitFor();
     await page.getByRole("listitem").filter({ hasText: "changed hello.ts" }).waitFor();
     await assertGoodEverywhere(page);
     await page.getByLabel("Message").fill("The third was too much");
@@ -83,7 +83,7 @@ Deno.test("a file is edited twice, compared and restored, and a deployment rolle
   });
 
   await t.step("one file is restored from its own history", async () => {
-    await press(page, "History of hello.ts");
+    await press(page, "File history");
     await page.getByRole("link", { name: "View the change of version 3" }).press("Enter");
     await page.getByRole("region", { name: "Content of hello.ts in version 3" }).waitFor();
     await assertGoodEverywhere(page);

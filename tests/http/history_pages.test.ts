@@ -36,16 +36,34 @@ Deno.test("the history lists versions, newest first, page by page, and marks the
   const first = await visitor.get("/web/history");
   assert.match(
     words(first.text),
-    /Version 52 current .* API key management\/bootstrap Changed a\.txt change of a file 1 /,
+    /Version 52 live Changed a\.txt API key management\/bootstrap edit 1 file just now Version 51 .* just now Compare Restore … Version 50 /,
   );
-  assert.equal([...first.text.matchAll(/>current</g)].length, 1);
+  assert.equal([...first.text.matchAll(/>live</g)].length, 1);
   assert.match(first.text, /href="\/web\/history\?before=3"/);
   const second = await visitor.get("/web/history?before=3");
-  assert.match(words(second.text), /Version 2 .* Version 1 .* Created a\.txt/);
-  assert.doesNotMatch(second.text, />current<|rel="next"/);
+  assert.match(words(second.text), /Version 2 .* Version 1 Created a\.txt /);
+  assert.doesNotMatch(second.text, />live<|rel="next"/);
   const ofFile = await visitor.get("/web/files/history?path=a.txt");
   assert.match(ofFile.text, /href="\/web\/files\/history\?path=a.txt&amp;before=3"/);
   assert.equal((await visitor.get("/web/files/history?path=../a")).status, 400);
+});
+
+Deno.test("a version names the deployment that made it, also among deployments that changed no file", async () => {
+  await using server = await startApp();
+  const visitor = await setUp(server);
+  await save(server, "a.txt", "1\n");
+  const files = { "hello.ts": saying("one") };
+  await deployed(server, { files, functions: { hello: on("/hello", "hello.ts") } });
+  for (const route of ["/b", "/c"]) await deployed(server, { files, functions: { hello: on(route, "hello.ts") } });
+  await save(server, "a.txt", "2\n");
+  await deployed(server, { files: { "hello.ts": saying("two") } });
+  const list = words((await visitor.get("/web/history")).text);
+  assert.match(list, /Version 4 live .* deployment 4 1 file .* Version 3 .* edit 1 file .* Version 2 .* deployment 1 /);
+  for (const [version, cause] of [[4, "deployment 4"], [3, "edit"], [2, "deployment 1"], [1, "edit"]]) {
+    const { text } = await visitor.get(`/web/history/${version}`);
+    assert.match(words(text), new RegExp(`Cause ${cause} `), `version ${version}`);
+  }
+  assert.match((await visitor.get("/web/history?before=3")).text, /href="\/web\/deployments\/1"/);
 });
 
 Deno.test("a version shows its diffs escaped, and a large one in pages", async () => {
@@ -55,9 +73,10 @@ Deno.test("a version shows its diffs escaped, and a large one in pages", async (
   await save(server, "page.html", `<p>${ATTACK}\u202e</p>\nsame\n`);
   const { text } = await visitor.get("/web/history/2");
   assert.ok(!text.includes(ATTACK));
-  assert.match(text, /<del>-&lt;p&gt;old&lt;\/p&gt;\n<\/del>/);
-  assert.match(text, /<ins>\+&lt;p&gt;&lt;img src=x onerror=alert\(1\)&gt;⟨U\+202E⟩&lt;\/p&gt;\n<\/ins>/);
-  assert.match(text, /<span> same\n<\/span>/);
+  assert.match(text, /<del data-n="1">-&lt;p&gt;old&lt;\/p&gt;\n<\/del>/);
+  assert.match(text, /<ins data-n="1">\+&lt;p&gt;&lt;img src=x onerror=alert\(1\)&gt;⟨U\+202E⟩&lt;\/p&gt;\n<\/ins>/);
+  assert.match(text, /<span data-n="2"> same\n<\/span>/);
+  assert.match(words(text), /1 file changed added \+1 removed −1 /);
   await save(server, "long.txt", "line\n".repeat(400));
   const long = await visitor.get("/web/history/3");
   assert.match(words(long.text), /101 more lines\. Show more of long\.txt/);
@@ -72,7 +91,7 @@ Deno.test("a version shows its diffs escaped, and a large one in pages", async (
   assert.match(many.text, /href="\/web\/history\/5\?from=20"/);
   assert.match(words((await visitor.get("/web/history/5?from=20")).text), /many\/30\.txt .* many\/34\.txt/);
   const since = await visitor.get("/web/history/4/compare");
-  assert.match(words(since.text), /From version 4 to the current version, 5: 25 files differ/);
+  assert.match(words(since.text), /From version 4 to the live version, 5: 25 files differ/);
   assert.equal((await visitor.get("/web/history/9")).status, 404);
   assert.equal((await visitor.get("/web/history/x")).status, 400);
 });
@@ -124,7 +143,7 @@ Deno.test("a file has a history, and one content of it can be restored, download
   assert.match(words(history.text), /Version 4 .* deleted .* Version 3 .* 23 bytes .* Version 1 /);
   assert.doesNotMatch(history.text, /Version 2</);
   const deletion = await visitor.get("/web/history/4/file?path=config.ts");
-  assert.match(deletion.text, /<del>-export const key/);
+  assert.match(deletion.text, /<del data-n="1">-export const key/);
   assert.doesNotMatch(deletion.text, /Restore this file/);
   assert.match((await visitor.get("/web/history/2/file?path=config.ts")).text, /an earlier version made it/);
   assert.equal((await visitor.get("/web/history/4/file?path=none.ts")).status, 404);
@@ -194,11 +213,14 @@ Deno.test("deployments say which one is live, and going back is rehearsed first"
   assert.ok(!list.text.includes(ATTACK));
   assert.match(
     words(list.text),
-    /Deployment 2 live .* Version 2 1 file created, 1 changed; 1 function created Deployment 1 /,
+    /Deployment 2 live .* Version 2 1 file created, 1 changed; 1 function created .* Deployment 1 /,
   );
   assert.match(words((await visitor.get("/web")).text), /Last deployments All deployments Deployment 2: &lt;img/);
   const one = await visitor.get("/web/deployments/1");
-  assert.match(words(one.text), /not live Files created hello\.ts 0 files unchanged Functions created hello/);
+  assert.match(
+    words(one.text),
+    /State not live .* Files Show the differences created hello\.ts 0 files unchanged Functions created hello/,
+  );
   assert.doesNotMatch((await visitor.get("/web/deployments/2")).text, /Roll back to this/);
 
   const asked = await visitor.get("/web/deployments/1/rollback");
@@ -208,7 +230,7 @@ Deno.test("deployments say which one is live, and going back is rehearsed first"
   assert.match(words(back.text), /Rolled back to deployment 1, by deployment 3\./);
   assert.equal((await run(server, "/hello")).body, "one");
   const after = words((await visitor.get("/web/deployments")).text);
-  assert.match(after, /Deployment 3 live rollback to 1 .* Deployment 2 .* Deployment 1 same as live/);
+  assert.match(after, /Deployment 3 live .* rollback to 1 .* Deployment 2 .* Roll back … Deployment 1 same as live/);
   assert.match((await visitor.get("/web/deployments/3/rollback")).text, /already as/);
 
   await save(server, "hello.ts", saying("edited"));

@@ -100,6 +100,8 @@ export interface Deployments {
   get(id: number): Deployment;
   /** Returns at most `limit` deployments with an id below `before`, newest first. */
   list(before: number, limit: number): { deployments: Deployment[]; next: number | undefined };
+  /** Returns the first deployment after which each of the versions from `from` to `to` was live, by version. */
+  ofVersions(from: number, to: number): Map<number, number>;
   /** Returns the hash of all files and functions as they are now. */
   liveState(): Promise<Sha256>;
 }
@@ -153,6 +155,8 @@ interface Comparison {
   readonly affected: readonly RegisteredFunction[];
 }
 
+const DEPLOYMENTS_AT_ONCE = 200;
+
 /** How long a deployment is compared and checked again because other files were changed meanwhile. */
 const RETRIES_MS = 30_000;
 
@@ -191,6 +195,28 @@ class DeploymentService implements Deployments {
     const { store } = this.#options;
     const { rows, next } = pageOf(store.codeVersions.deployments(before, limit + 1), limit, ({ id }) => id);
     return { deployments: rows.map((row) => this.#toDeployment(row)), next };
+  }
+
+  ofVersions(from: number, to: number): Map<number, number> {
+    const { store: { codeVersions } } = this.#options;
+    const found = new Map<number, number>();
+    // Later deployments have the same or later versions.
+    let [first, end] = [1, codeVersions.nextDeploymentId()];
+    while (first < end) {
+      const middle = Math.floor((first + end) / 2);
+      if ((codeVersions.deployedVersions(middle, 1)[0]?.versionId ?? 0) < from) first = middle + 1;
+      else end = middle;
+    }
+    for (;;) {
+      const rows = codeVersions.deployedVersions(first, DEPLOYMENTS_AT_ONCE);
+      for (const { id, versionId } of rows) {
+        if (versionId === null) continue;
+        if (versionId > to) return found;
+        if (!found.has(versionId)) found.set(versionId, id);
+      }
+      if (rows.length < DEPLOYMENTS_AT_ONCE) return found;
+      first = rows.at(-1)!.id + 1;
+    }
   }
 
   async liveState(): Promise<Sha256> {

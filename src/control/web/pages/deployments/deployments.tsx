@@ -2,14 +2,25 @@
 // rollback.tsx.
 
 import type { Deployment } from "../../../../code/deployments/deployments.ts";
-import { Badge, ButtonLink, Empty, Fact, Facts, Pager, Time } from "../../ui/components.tsx";
+import { Ago, Badge, ButtonLink, CopyLine, Empty, Fact, Facts, Notice, Pager } from "../../ui/components.tsx";
 import { DataTable } from "../../ui/data_table.tsx";
 import { parsePositiveInt } from "../../ui/format.ts";
 import type { Web, WebDeps } from "../../shell/deps.ts";
 import { page } from "../../shell/layout.tsx";
-import { authorText, idOf, orSentence, versionPath } from "../history/parts.tsx";
+import {
+  authorText,
+  ChangeText,
+  comparePath,
+  deploymentPath,
+  DEPLOYMENTS_PATH,
+  HISTORY_PATH,
+  idOf,
+  LiveBadge,
+  orSentence,
+  versionPath,
+} from "../history/parts.tsx";
 import { addGit, GIT_PATH } from "./git.tsx";
-import { deploymentPath, DEPLOYMENTS_PATH, Plan, planText } from "./plan.tsx";
+import { Plan, planText } from "./plan.tsx";
 import { addRollback } from "./rollback.tsx";
 
 const PAGE_SIZE = 50;
@@ -21,6 +32,8 @@ interface Live {
   readonly newest: number | undefined;
   /** Whether files and functions are as the newest deployment left them. */
   readonly isDeployed: boolean;
+  /** The version that the newest deployment left. */
+  readonly version: number | undefined;
 }
 
 export function addDeployments(web: Web, deps: WebDeps): void {
@@ -39,8 +52,8 @@ export function addDeployments(web: Web, deps: WebDeps): void {
       children: (
         <>
           <p class="quiet">A deployment changes files and functions together, after checks.</p>
-          {rows.length > 0 && !live.isDeployed && <Changed />}
-          {rows.length === 0 ? <None /> : <List rows={rows} live={live} />}
+          {rows.length > 0 && !live.isDeployed && <Changed version={live.version} />}
+          {rows.length === 0 ? <None /> : <List rows={rows} live={live} now={deps.now()} />}
           <Pager next={next === undefined ? undefined : `${DEPLOYMENTS_PATH}?before=${next}`} what="deployments" />
         </>
       ),
@@ -60,7 +73,7 @@ export function addDeployments(web: Web, deps: WebDeps): void {
         ),
         children: (
           <>
-            <DeploymentFacts deployment={deployment} live={live} />
+            <DeploymentFacts deployment={deployment} live={live} now={deps.now()} />
             <Plan plan={deployment.plan} version={deployment.version} />
           </>
         ),
@@ -72,29 +85,46 @@ export function addDeployments(web: Web, deps: WebDeps): void {
 async function liveOf({ deployments }: WebDeps): Promise<Live> {
   const state = await deployments.liveState();
   const [newest] = deployments.list(Number.MAX_SAFE_INTEGER, 1).deployments;
-  return { state, newest: newest?.id, isDeployed: newest?.state === state };
+  return { state, newest: newest?.id, isDeployed: newest?.state === state, version: newest?.version };
 }
 
-function Changed() {
+function Changed({ version }: { version: number | undefined }) {
   return (
-    <p class="warning">
-      Files or functions were changed since the last deployment. <a href="/web/history">History of the files</a>
-    </p>
+    <Notice kind="warn">
+      <p>
+        Files or functions were changed since the last deployment. {version === undefined
+          ? <a href={HISTORY_PATH}>History of the files</a>
+          : <a href={comparePath(version)}>What changed in the files</a>}
+      </p>
+    </Notice>
   );
 }
 
+/** How code gets here as a deployment, with commands to copy. */
 function None() {
   return (
-    <Empty icon="rocket" title="No deployments yet">
-      <p>
-        <code>crude deploy</code>{" "}
-        deploys a folder from another machine; without it, change functions and files on their pages.
+    <>
+      <Empty
+        icon="rocket"
+        title="No deployments yet"
+        actions={<ButtonLink href={GIT_PATH} icon="git-branch">Connect a git repository</ButtonLink>}
+      >
+        <p>
+          A deployment changes files and functions together, after checks of imports, loading and secrets, and can be
+          rolled back. It comes from a git repository, or from a folder on your machine:
+        </p>
+      </Empty>
+      <CopyLine id="deploy" text="crude deploy --dry-run" label="Copy the command that shows what would change" />
+      <p class="quiet">
+        <code>crude deploy</code> deploys the folder with a <code>crude.json</code> that it runs in.{" "}
+        <a href="/web/docs/deploying-code">Deploying code</a>{" "}
+        describes both ways. Without them, change functions and files on their pages.
       </p>
-    </Empty>
+    </>
   );
 }
 
-function List({ rows, live }: { rows: readonly Deployment[]; live: Live }) {
+function List({ rows, live, now }: { rows: readonly Deployment[]; live: Live; now: number }) {
   return (
     <DataTable
       label="Deployments, the newest first"
@@ -110,20 +140,42 @@ function List({ rows, live }: { rows: readonly Deployment[]; live: Live }) {
             <>
               <a href={deploymentPath(deployment.id)}>Deployment {deployment.id}</a>{" "}
               <State deployment={deployment} live={live} />
-              {deployment.rollbackOf !== undefined && (
-                <>
-                  {" "}
-                  <Badge kind="plain">rollback to {deployment.rollbackOf}</Badge>
-                </>
-              )}
             </>
           ),
         },
-        { label: "When", cell: ({ at }) => <Time ms={at} /> },
-        { label: "Who", class: "words who", cell: ({ author }) => authorText(author) },
-        { label: "Message", class: "words", cell: ({ message }) => message },
-        { label: "Version", cell: (one) => <VersionLink deployment={one} /> },
-        { label: "Changes", class: "words", cell: ({ plan }) => planText(plan) },
+        {
+          label: "Change",
+          class: "words",
+          narrowLabel: null,
+          cell: (one) => (
+            <ChangeText
+              message={one.message}
+              href={deploymentPath(one.id)}
+              details={[
+                authorText(one.author),
+                one.rollbackOf !== undefined && `rollback to ${one.rollbackOf}`,
+                one.version !== undefined && <VersionLink deployment={one} />,
+                planText(one.plan),
+              ]}
+            />
+          ),
+        },
+        { label: "When", narrowLabel: null, cell: ({ at }) => <Ago ms={at} now={now} /> },
+        {
+          label: "Actions",
+          isActions: true,
+          cell: ({ id, state }) =>
+            state !== live.state && (
+              <ButtonLink
+                href={`${deploymentPath(id)}/rollback`}
+                kind="secondary"
+                isSmall
+                label={`Roll back … to deployment ${id}`}
+              >
+                Roll back …
+              </ButtonLink>
+            ),
+        },
       ]}
     />
   );
@@ -131,33 +183,38 @@ function List({ rows, live }: { rows: readonly Deployment[]; live: Live }) {
 
 function State({ deployment: { id, state }, live }: { deployment: Deployment; live: Live }) {
   if (state !== live.state) return null;
-  return id === live.newest ? <Badge kind="ok">live</Badge> : <Badge kind="plain">same as live</Badge>;
+  return id === live.newest ? <LiveBadge /> : <Badge kind="plain">same as live</Badge>;
 }
 
 function VersionLink({ deployment: { version } }: { deployment: Deployment }) {
   return version === undefined ? <>–</> : <a href={versionPath(version)}>Version {version}</a>;
 }
 
-function DeploymentFacts({ deployment, live }: { deployment: Deployment; live: Live }) {
+function DeploymentFacts({ deployment, live, now }: { deployment: Deployment; live: Live; now: number }) {
   const { at, author, message, rollbackOf, state } = deployment;
   return (
     <>
-      {message !== "" && <p class="message">{message}</p>}
+      {message !== "" && <p class="message lead">{message}</p>}
       <Facts>
+        <Fact term="State">
+          {state === live.state ? <State deployment={deployment} live={live} /> : "not live"}
+        </Fact>
         <Fact term="When">
-          <Time ms={at} />
+          <Ago ms={at} now={now} />
         </Fact>
         <Fact term="Who">{authorText(author)}</Fact>
-        <Fact term="Files">
-          <VersionLink deployment={deployment} />
-        </Fact>
+        {author.kind === "git" && author.id !== null && (
+          <Fact term="Commit">
+            <code>{author.id}</code>
+          </Fact>
+        )}
         {rollbackOf !== undefined && (
           <Fact term="Rollback to">
             <a href={deploymentPath(rollbackOf)}>Deployment {rollbackOf}</a>
           </Fact>
         )}
-        <Fact term="State">
-          {state === live.state ? <State deployment={deployment} live={live} /> : "not live"}
+        <Fact term="Files">
+          <VersionLink deployment={deployment} />
         </Fact>
       </Facts>
     </>

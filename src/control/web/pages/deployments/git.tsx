@@ -13,7 +13,7 @@ import { fieldText, type Problems, redirect } from "../../shell/forms.ts";
 import { formRoute, type FormState } from "../../shell/form_route.ts";
 import { page } from "../../shell/layout.tsx";
 import { FormToken } from "../../shell/submissions.tsx";
-import { deploymentPath, DEPLOYMENTS_PATH } from "./plan.tsx";
+import { deploymentPath, DEPLOYMENTS_PATH } from "../history/parts.tsx";
 
 export const GIT_PATH = `${DEPLOYMENTS_PATH}/git`;
 

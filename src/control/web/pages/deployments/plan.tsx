@@ -1,15 +1,9 @@
 // Shows what a deployment changed or would change.
 
 import type { DeploymentPlan } from "../../../../code/deployments/deployments.ts";
-import { Changes, fileAtPath } from "../history/parts.tsx";
-import { Card } from "../../ui/components.tsx";
+import { Changes, fileAtPath, versionPath } from "../history/parts.tsx";
+import { ButtonLink, Card } from "../../ui/components.tsx";
 import { count, plural } from "../../ui/format.ts";
-
-export const DEPLOYMENTS_PATH = "/web/deployments";
-
-export function deploymentPath(id: number): string {
-  return `${DEPLOYMENTS_PATH}/${id}`;
-}
 
 type Part = DeploymentPlan["files"] | DeploymentPlan["functions"];
 
@@ -45,7 +39,13 @@ export function Plan({ plan: { files, functions }, version }: {
     : (path: string, change: string) => change === "deleted" ? undefined : fileAtPath(version, path);
   return (
     <div class="card-columns">
-      <Card title="Files" id="plan-files">
+      <Card
+        title="Files"
+        id="plan-files"
+        actions={version !== undefined && !isEmptyPart(files) && (
+          <ButtonLink href={versionPath(version)} kind="secondary" isSmall>Show the differences</ButtonLink>
+        )}
+      >
         <PlanPart part={files} noun="file" link={link} />
       </Card>
       <Card title="Functions" id="plan-functions">

@@ -11,8 +11,8 @@ import { fieldText, type Problems } from "../../shell/forms.ts";
 import { formRoute, type FormState } from "../../shell/form_route.ts";
 import { page } from "../../shell/layout.tsx";
 import { FormToken } from "../../shell/submissions.tsx";
-import { idOf, orSentence, withStale } from "../history/parts.tsx";
-import { deploymentPath, DEPLOYMENTS_PATH, isEmptyPlan, Plan } from "./plan.tsx";
+import { deploymentPath, DEPLOYMENTS_PATH, idOf, orSentence, withStale } from "../history/parts.tsx";
+import { isEmptyPlan, Plan } from "./plan.tsx";
 
 /** Warnings that the notice names. */
 const WARNINGS_SHOWN = 3;

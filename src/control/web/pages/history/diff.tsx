@@ -21,7 +21,7 @@ export function Diff({ path, diff, linesMax, whole }: {
   return (
     <>
       <div class="diff" tabindex={0} role="region" aria-label={`Changes of ${path}`}>
-        <pre>{lines.slice(0, linesMax).map((text) => <Line text={text} />)}</pre>
+        <pre>{numbered(lines.slice(0, linesMax)).map(({ text, number }) => <Line text={text} number={number} />)}</pre>
       </div>
       {others > 0 && (
         <p class="quiet">
@@ -32,18 +32,43 @@ export function Diff({ path, diff, linesMax, whole }: {
   );
 }
 
-function Line({ text }: { text: string }) {
+/** The number of lines that a diff adds and removes. */
+export interface DiffSize {
+  readonly added: number;
+  readonly removed: number;
+}
+
+export function sizeOfDiff(diff: string | undefined): DiffSize {
+  const start = diff?.search(/^@@/m) ?? -1;
+  const lines = start < 0 ? "" : diff!.slice(start);
+  return { added: lines.match(/^\+/gm)?.length ?? 0, removed: lines.match(/^-/gm)?.length ?? 0 };
+}
+
+/** Adds to each line its number: in the new content, or for a removed line in the old one. */
+function numbered(lines: readonly string[]): { text: string; number: number | undefined }[] {
+  let [before, after] = [0, 0];
+  return lines.map((text) => {
+    const [, old, current] = /^@@ -(\d+)(?:,\d+)? \+(\d+)/.exec(text) ?? [];
+    if (old !== undefined) [before, after] = [Number(old), Number(current)];
+    if (old !== undefined || text.startsWith("\\")) return { text, number: undefined };
+    if (text.startsWith("-")) return { text, number: before++ };
+    if (!text.startsWith("+")) before++;
+    return { text, number: after++ };
+  });
+}
+
+function Line({ text, number }: { text: string; number: number | undefined }) {
   const shown = visible(text) + "\n";
   switch (text[0]) {
     case "+":
-      return <ins>{shown}</ins>;
+      return <ins data-n={number}>{shown}</ins>;
     case "-":
-      return <del>{shown}</del>;
+      return <del data-n={number}>{shown}</del>;
     case "@":
     case "\\":
       return <span class="place">{shown}</span>;
     default:
-      return <span>{shown}</span>;
+      return <span data-n={number}>{shown}</span>;
   }
 }
 

@@ -2,7 +2,7 @@
 
 import { checkFilePath } from "../../../../core/functions/file_paths.ts";
 import type { VersionOfFile } from "../../../../code/versions/history.ts";
-import { Empty, Pager, Time } from "../../ui/components.tsx";
+import { Ago, ButtonLink, Empty, Pager } from "../../ui/components.tsx";
 import { DataTable } from "../../ui/data_table.tsx";
 import { sizeText } from "../../ui/code_form.tsx";
 import { parsePositiveInt } from "../../ui/format.ts";
@@ -10,11 +10,13 @@ import type { Web, WebDeps } from "../../shell/deps.ts";
 import { attempt } from "../../shell/forms.ts";
 import { page } from "../../shell/layout.tsx";
 import { editPath, nameOf, trailOf } from "../files/folders.tsx";
-import { authorText, fileAtPath, fileHistoryPath, versionPath } from "./parts.tsx";
+import { CauseOf } from "./cause.tsx";
+import { authorText, ChangeText, fileAtPath, fileHistoryPath, versionPath } from "./parts.tsx";
 
 const PAGE_SIZE = 50;
 
-export function addFileHistory(web: Web, { versions, files }: WebDeps): void {
+export function addFileHistory(web: Web, deps: WebDeps): void {
+  const { versions, files } = deps;
   web.get("/web/files/history", async (c) => {
     const path = c.req.query("path") ?? "";
     checkFilePath(path, "path");
@@ -27,7 +29,9 @@ export function addFileHistory(web: Web, { versions, files }: WebDeps): void {
       styles: ["history.css"],
       children: (
         <>
-          {rows.length === 0 ? <Empty>No version has changed this file.</Empty> : <Changes rows={rows} path={path} />}
+          {rows.length === 0
+            ? <Empty>No version has changed this file.</Empty>
+            : <Changes rows={rows} path={path} deps={deps} />}
           <Pager next={next === undefined ? undefined : `${fileHistoryPath(path)}&before=${next}`} what="versions" />
         </>
       ),
@@ -35,7 +39,12 @@ export function addFileHistory(web: Web, { versions, files }: WebDeps): void {
   });
 }
 
-function Changes({ rows, path }: { rows: readonly VersionOfFile[]; path: string }) {
+function Changes({ rows, path, deps: { deployments, now } }: {
+  rows: readonly VersionOfFile[];
+  path: string;
+  deps: WebDeps;
+}) {
+  const deployed = deployments.ofVersions(rows.at(-1)!.id, rows[0]!.id);
   return (
     <DataTable
       label="Versions that changed this file, the newest first"
@@ -45,29 +54,45 @@ function Changes({ rows, path }: { rows: readonly VersionOfFile[]; path: string 
       rows={rows}
       columns={[
         { label: "Version", isRowHeader: true, cell: ({ id }) => <a href={versionPath(id)}>Version {id}</a> },
-        { label: "When", cell: ({ at }) => <Time ms={at} /> },
-        { label: "Who", class: "words who", cell: ({ author }) => authorText(author) },
-        { label: "Message", class: "words", cell: ({ message }) => message },
         {
-          label: "Size",
-          isFigure: true,
-          cell: ({ file }) => file ? sizeText(file.sizeBytes) : <span class="quiet">deleted</span>,
-        },
-        {
-          label: "File",
+          label: "Change",
+          class: "words",
           narrowLabel: null,
+          cell: ({ id, message, author, cause, file }) => (
+            <ChangeText
+              message={message}
+              href={fileAtPath(id, path)}
+              details={[
+                authorText(author),
+                <CauseOf cause={cause} deployment={deployed.get(id)} />,
+                file ? sizeText(file.sizeBytes) : "deleted",
+              ]}
+            />
+          ),
+        },
+        { label: "When", narrowLabel: null, cell: ({ at }) => <Ago ms={at} now={now()} /> },
+        {
+          label: "Actions",
+          isActions: true,
           cell: ({ id, file }) => (
             <>
-              <a href={fileAtPath(id, path)}>
-                View the change<span class="visually-hidden">of version {id}</span>
-              </a>
+              <ButtonLink
+                href={fileAtPath(id, path)}
+                kind="secondary"
+                isSmall
+                label={`View the change of version ${id}`}
+              >
+                View
+              </ButtonLink>
               {file && (
-                <>
-                  {" · "}
-                  <a href={`${versionPath(id)}/restore-file?${new URLSearchParams({ path })}`}>
-                    Restore …<span class="visually-hidden">from version {id}</span>
-                  </a>
-                </>
+                <ButtonLink
+                  href={`${versionPath(id)}/restore-file?${new URLSearchParams({ path })}`}
+                  kind="secondary"
+                  isSmall
+                  label={`Restore … from version ${id}`}
+                >
+                  Restore …
+                </ButtonLink>
               )}
             </>
           ),

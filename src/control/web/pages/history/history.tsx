@@ -1,14 +1,15 @@
 // Implements /web/history: the versions of the code folder, newest first. The page of one version is in version.tsx.
 
 import type { Version } from "../../../../code/versions/history.ts";
-import { Badge, Empty, Pager, Time } from "../../ui/components.tsx";
+import { Ago, ButtonLink, Empty, Pager } from "../../ui/components.tsx";
 import { DataTable } from "../../ui/data_table.tsx";
-import { count, parsePositiveInt } from "../../ui/format.ts";
+import { parsePositiveInt, plural } from "../../ui/format.ts";
 import type { Web, WebDeps } from "../../shell/deps.ts";
 import { page } from "../../shell/layout.tsx";
 import { addFileHistory } from "./file_history.tsx";
 import { addFileAt } from "./file_at.tsx";
-import { authorText, CAUSE_LABELS, HISTORY_PATH, versionPath } from "./parts.tsx";
+import { CauseOf } from "./cause.tsx";
+import { authorText, ChangeText, comparePath, HISTORY_PATH, LiveBadge, restorePath, versionPath } from "./parts.tsx";
 import { addRestore } from "./restore.tsx";
 import { addVersion } from "./version.tsx";
 
@@ -39,7 +40,7 @@ export function addHistory(web: Web, deps: WebDeps): void {
                 <p>The first file that you create makes one.</p>
               </Empty>
             )
-            : <Versions rows={rows} current={current} />}
+            : <Versions rows={rows} current={current} deps={deps} />}
           <Pager next={next === undefined ? undefined : `${HISTORY_PATH}?before=${next}`} what="versions" />
         </>
       ),
@@ -47,7 +48,12 @@ export function addHistory(web: Web, deps: WebDeps): void {
   });
 }
 
-function Versions({ rows, current }: { rows: readonly (Version & { files: number })[]; current: number | undefined }) {
+function Versions({ rows, current, deps: { deployments, now } }: {
+  rows: readonly (Version & { files: number })[];
+  current: number | undefined;
+  deps: WebDeps;
+}) {
+  const deployed = deployments.ofVersions(rows.at(-1)!.id, rows[0]!.id);
   return (
     <DataTable
       label="Versions of the code, the newest first"
@@ -61,16 +67,42 @@ function Versions({ rows, current }: { rows: readonly (Version & { files: number
           isRowHeader: true,
           cell: ({ id }) => (
             <>
-              <a href={versionPath(id)}>Version {id}</a> {id === current && <Badge kind="ok">current</Badge>}
+              <a href={versionPath(id)}>Version {id}</a> {id === current && <LiveBadge />}
             </>
           ),
         },
-        { label: "When", cell: ({ at }) => <Time ms={at} /> },
-        { label: "Who", class: "words who", cell: ({ author }) => authorText(author) },
-        { label: "Message", class: "words", cell: ({ message }) => message },
-        { label: "Cause", cell: ({ cause }) => CAUSE_LABELS[cause] },
-        { label: "Files", isFigure: true, cell: ({ files }) => count(files) },
+        {
+          label: "Change",
+          class: "words",
+          narrowLabel: null,
+          cell: ({ id, message, author, cause, files }) => (
+            <ChangeText
+              message={message}
+              href={versionPath(id)}
+              details={[
+                authorText(author),
+                <CauseOf cause={cause} deployment={deployed.get(id)} />,
+                plural(files, "file"),
+              ]}
+            />
+          ),
+        },
+        { label: "When", narrowLabel: null, cell: ({ at }) => <Ago ms={at} now={now()} /> },
+        { label: "Actions", isActions: true, cell: ({ id }) => id !== current && <Older id={id} /> },
       ]}
     />
+  );
+}
+
+function Older({ id }: { id: number }) {
+  return (
+    <>
+      <ButtonLink href={comparePath(id)} kind="secondary" isSmall label={`Compare version ${id} with the live one`}>
+        Compare
+      </ButtonLink>
+      <ButtonLink href={restorePath(id)} kind="secondary" isSmall label={`Restore … version ${id}`}>
+        Restore …
+      </ButtonLink>
+    </>
   );
 }

@@ -14,6 +14,19 @@ import { page } from "../../shell/layout.tsx";
 import { Badge } from "../../ui/components.tsx";
 
 export const HISTORY_PATH = "/web/history";
+export const DEPLOYMENTS_PATH = "/web/deployments";
+
+export function deploymentPath(id: number): string {
+  return `${DEPLOYMENTS_PATH}/${id}`;
+}
+
+export function comparePath(id: number): string {
+  return `${versionPath(id)}/compare`;
+}
+
+export function restorePath(id: number): string {
+  return `${versionPath(id)}/restore`;
+}
 
 export function versionPath(id: number): string {
   return `${HISTORY_PATH}/${id}`;
@@ -47,17 +60,45 @@ const NAMELESS: Readonly<Record<string, string>> = {
   operator: "The operator",
   server: "The server",
   disk: "Edited on disk",
-  git: "A commit",
 };
 
-export function authorText({ kind, name }: Author): string {
-  return NAMELESS[kind] ?? (kind === "key" ? `API key ${name}` : name ?? "");
+/** Of a commit's id, as many characters as people name it by. */
+const COMMIT_LENGTH = 7;
+
+export function authorText({ kind, id, name }: Author): string {
+  if (kind === "key") return `API key ${name}`;
+  if (kind === "git") return [name ?? "", `commit ${(id ?? "").slice(0, COMMIT_LENGTH)}`].filter(Boolean).join(", ");
+  return NAMELESS[kind] ?? name ?? "";
+}
+
+/** A line of what is known of a version or deployment, separated by points; entries that are false are left out. */
+export function Details({ of: details }: { of: readonly Child[] }) {
+  return (
+    <span class="details">
+      {details.filter((one) => one !== false && one !== undefined && one !== "").map((one) => <span>{one}</span>)}
+    </span>
+  );
+}
+
+/** What a row says of a change: its message, in one line, and the details below. */
+export function ChangeText({ message, href, details }: { message: string; href: string; details: readonly Child[] }) {
+  return (
+    <>
+      <a href={href} class="change-message" title={message}>{message || "No message"}</a>
+      <Details of={details} />
+    </>
+  );
+}
+
+/** Marks the version or deployment that calls run. */
+export function LiveBadge() {
+  return <Badge kind="ok">live</Badge>;
 }
 
 export const CAUSE_LABELS: Readonly<Record<Cause, string>> = {
-  start: "files that were there at the first start",
+  start: "first start",
   disk: "edit in the code folder",
-  file: "change of a file",
+  file: "edit",
   deployment: "deployment",
   restore: "restore",
   git: "commit",

@@ -79,7 +79,7 @@ function showRestore(c: Context<WebEnv>, deps: WebDeps, { subject: id, values, p
           <>
             <ProblemSummary problems={withStale(problems, status)} labels={{ message: "Message" }} />
             <p>
-              A new version with the files of version {id} becomes the current one, and the next calls run it. {plural(
+              A new version with the files of version {id} becomes the live one, which the next calls run. {plural(
                 changes.length,
                 "file",
               )} {changes.length === 1 ? "changes" : "change"}. Functions, secrets, groups and keys stay as they are.

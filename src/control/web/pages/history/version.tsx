@@ -1,28 +1,27 @@
 // Implements the page of a version with the diffs of the files that it changed, and the page that compares it with the
-// current version.
+// live version.
 
 import type { Context } from "hono";
 import type { FileChange, Version } from "../../../../code/versions/history.ts";
-import { Badge, Fact, Facts, Pager, Time } from "../../ui/components.tsx";
+import { Ago, ButtonLink, Fact, Facts, Pager } from "../../ui/components.tsx";
 import { count, parsePositiveInt } from "../../ui/format.ts";
 import type { Web, WebDeps, WebEnv } from "../../shell/deps.ts";
 import { page } from "../../shell/layout.tsx";
-import { Diff } from "./diff.tsx";
+import { CauseOf } from "./cause.tsx";
+import { ChangedFiles, type ShownChange } from "./changed_files.tsx";
 import {
   authorText,
-  CAUSE_LABELS,
-  ChangeBadge,
-  fileAtPath,
-  fileHistoryPath,
+  comparePath,
   HISTORY_PATH,
   idOf,
+  LiveBadge,
   orSentence,
+  restorePath,
   versionPath,
 } from "./parts.tsx";
 
-/** Files whose diffs one page shows, and lines of each. */
+/** Files whose diffs one page shows. */
 const FILES_SHOWN = 20;
-const LINES_SHOWN = 300;
 
 export function addVersion(web: Web, deps: WebDeps): void {
   const { versions } = deps;
@@ -40,9 +39,9 @@ export function addVersion(web: Web, deps: WebDeps): void {
         actions: id !== current && <OlderActions id={id} />,
         children: (
           <>
-            <VersionFacts version={version} isCurrent={id === current} files={changes.length} />
+            <VersionFacts version={version} isLive={id === current} deps={deps} />
             {changes.length === 0 && <p class="quiet">It changed no files.</p>}
-            <ChangedFiles shown={shown} id={id} />
+            <ChangedFiles shown={shown} total={changes.length} id={id} />
             <Pager next={next} what="files" />
           </>
         ),
@@ -64,21 +63,16 @@ export function addVersion(web: Web, deps: WebDeps): void {
         children: (
           <>
             <p>
-              From <a href={versionPath(id)}>version {id}</a> to the current version, {current}:{" "}
+              From <a href={versionPath(id)}>version {id}</a> to the live version, {current}:{" "}
               {changes.length === 0 ? "no differences" : filesText(changes.length)}.
             </p>
-            <ChangedFiles shown={shown} id={current ?? id} />
+            <ChangedFiles shown={shown} total={changes.length} id={current ?? id} />
             <Pager next={next} what="files" />
           </>
         ),
       });
     });
   });
-}
-
-interface ShownChange {
-  readonly change: FileChange;
-  readonly diff: string | undefined;
 }
 
 /** Returns the changes that the page shows from `?from=` on, with their diffs, and the address of the next page. */
@@ -97,56 +91,35 @@ function filesText(files: number): string {
 function OlderActions({ id }: { id: number }) {
   return (
     <>
-      <a href={`${versionPath(id)}/compare`} class="button secondary">
-        Compare with the current version
-      </a>
+      <ButtonLink href={comparePath(id)} kind="secondary">Compare with the live version</ButtonLink>
       <RestoreLink id={id} />
     </>
   );
 }
 
 function RestoreLink({ id }: { id: number }) {
-  return <a href={`${versionPath(id)}/restore`} class="button">Restore version {id} …</a>;
+  return <ButtonLink href={restorePath(id)} icon="undo-2">Restore version {id} …</ButtonLink>;
 }
 
-function VersionFacts({ version, isCurrent, files }: { version: Version; isCurrent: boolean; files: number }) {
-  const { at, author, cause, message } = version;
+function VersionFacts({ version, isLive, deps: { deployments, now } }: {
+  version: Version;
+  isLive: boolean;
+  deps: WebDeps;
+}) {
+  const { id, at, author, cause, message } = version;
   return (
     <>
-      {message !== "" && <p class="message">{message}</p>}
+      {message !== "" && <p class="message lead">{message}</p>}
       <Facts>
+        <Fact term="State">{isLive ? <LiveBadge /> : "not live"}</Fact>
         <Fact term="When">
-          <Time ms={at} />
+          <Ago ms={at} now={now()} />
         </Fact>
         <Fact term="Who">{authorText(author)}</Fact>
-        <Fact term="Cause">{CAUSE_LABELS[cause]}</Fact>
-        <Fact term="Changed files">{count(files)}</Fact>
-        {isCurrent && (
-          <Fact term="State">
-            <Badge kind="ok">current</Badge>
-          </Fact>
-        )}
+        <Fact term="Cause">
+          <CauseOf cause={cause} deployment={deployments.ofVersions(id, id).get(id)} />
+        </Fact>
       </Facts>
-    </>
-  );
-}
-
-/** The files that differ; `id` is the version that has the new contents. */
-function ChangedFiles({ shown, id }: { shown: readonly ShownChange[]; id: number }) {
-  return (
-    <>
-      {shown.map(({ change: { path, change }, diff }, index) => (
-        <section class="changed-file" aria-labelledby={`file-${index}`}>
-          <h2 id={`file-${index}`}>
-            <code>{path}</code> <ChangeBadge change={change} />
-          </h2>
-          <Diff path={path} diff={diff} linesMax={LINES_SHOWN} whole={fileAtPath(id, path)} />
-          <p>
-            <a href={fileAtPath(id, path)}>{path} in version {id}</a> ·{" "}
-            <a href={fileHistoryPath(path)}>History of {path}</a>
-          </p>
-        </section>
-      ))}
     </>
   );
 }
