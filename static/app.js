@@ -86,16 +86,19 @@ async function copy(button) {
 function isUnsent(form) {
   // htmx does not leave the page, and the editor handles its own form.
   if ("sent" in form.dataset || form.hasAttribute("hx-post") || form.hasAttribute("data-code-form")) return false;
-  // A form that is shown again with a problem contains what was typed before.
-  if (form.querySelector(".problems")) return true;
-  return [...form.elements].some((field) => {
-    if (field.type === "checkbox" || field.type === "radio") return field.checked !== field.defaultChecked;
-    if (field.tagName === "SELECT") {
-      const chosen = [...field.options].findIndex((option) => option.defaultSelected);
-      return field.selectedIndex !== Math.max(chosen, 0);
-    }
-    return "defaultValue" in field && field.type !== "hidden" && field.value !== field.defaultValue;
-  });
+  // A form that is shown again contains what was typed before.
+  if ("unsaved" in form.dataset || form.querySelector(".problems")) return true;
+  return [...form.elements].some(isEdited);
+}
+
+/** Reports whether a field has another value than when the page was loaded. */
+function isEdited(field) {
+  if (field.type === "checkbox" || field.type === "radio") return field.checked !== field.defaultChecked;
+  if (field.tagName === "SELECT") {
+    const chosen = [...field.options].findIndex((option) => option.defaultSelected);
+    return field.selectedIndex !== Math.max(chosen, 0);
+  }
+  return "defaultValue" in field && field.type !== "hidden" && field.value !== field.defaultValue;
 }
 
 // Asks before an edited form is left. Not on the pages before the sign-in, which have nothing to lose.

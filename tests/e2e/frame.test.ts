@@ -92,7 +92,7 @@ for (const javaScript of [true, false]) {
     await using visit = await signIn(server, { ...NARROW, javaScript });
     const { page } = visit;
     await page.goto("/web/secrets");
-    const heading = page.getByRole("heading", { name: "Secrets" });
+    const heading = page.getByRole("heading", { name: "Secrets", exact: true });
     const top = (await heading.boundingBox())!.y;
     assert.ok(top < 160, `${top}`);
     const menu = page.getByRole("button", { name: "Menu", exact: true });

@@ -126,7 +126,33 @@ Deno.test("settings are changed, refused and reset as the guide and the table sa
     assert.deepEqual(await valueOf(server, "api.access-groups"), ["management", "operations"]);
   });
 
+  await t.step("a bar appears when something is not saved, and says of how much; Discard takes it back", async () => {
+    const bar = page.getByRole("button", { name: "Save" });
+    assert.equal(await bar.isVisible(), false);
+    await page.getByLabel("sandbox.memory-mb").fill("256");
+    await page.getByLabel("log.level").selectOption("warn");
+    await page.getByText("2 settings not saved").waitFor();
+    assert.ok(await bar.isVisible());
+    await page.getByRole("button", { name: "Discard" }).click();
+    await bar.waitFor({ state: "hidden" });
+    assert.equal(await page.getByLabel("sandbox.memory-mb").inputValue(), "128");
+  });
+
+  await t.step("words in names, raw names and meanings filter the settings, folded ones as well", async () => {
+    const shown = () => page.locator(".setting:visible code").allTextContents();
+    await page.keyboard.press("/");
+    await page.keyboard.type("killed delay");
+    assert.deepEqual(await shown(), ["log.batching.max-delay-ms"]);
+    await assertGoodEverywhere(page);
+    await page.getByLabel("Filter the settings").fill("sandbox.");
+    await page.getByLabel("Changed only").check();
+    assert.deepEqual(await shown(), ["sandbox.timeout-ms", "sandbox.max-calls"]);
+    await page.getByLabel("Filter the settings").fill("no such setting");
+    await page.getByText("No setting fits.").waitFor();
+  });
+
   await t.step("what few people change is folded, and opens for a link to it and for a change", async () => {
+    await page.goto("/web/settings");
     const advanced = page.getByRole("textbox", { name: "log.batching.max-delay-ms" });
     assert.ok(!await advanced.isVisible());
     await page.goto("/web/settings#log.batching.max-delay-ms");

@@ -51,6 +51,7 @@ export const ASSETS: Readonly<Record<string, Asset>> = {
   "palette.js": js(() => import("../../../../static/palette.js", { with: { type: "text" } })),
   "secret_form.js": js(() => import("../../../../static/secret_form.js", { with: { type: "text" } })),
   "secrets.js": js(() => import("../../../../static/secrets.js", { with: { type: "text" } })),
+  "settings.js": js(() => import("../../../../static/settings.js", { with: { type: "text" } })),
   "shortcuts.js": js(() => import("../../../../static/shortcuts.js", { with: { type: "text" } })),
   "try_it.js": js(() => import("../../../../static/try_it.js", { with: { type: "text" } })),
   // Its module is three times as large as this, which only declares a variable.

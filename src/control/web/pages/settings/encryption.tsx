@@ -5,7 +5,7 @@ import type { Context } from "hono";
 import { AppError, messageOf } from "../../../../errors.ts";
 import { describeUnreadable, type KeysStatus, type LastRotation } from "../../../../core/encryption/key_status.ts";
 import { shellQuoted } from "../../ui/curl_example.ts";
-import { Ago, Badge, CopyLine, Fact, Facts, Time } from "../../ui/components.tsx";
+import { Ago, Badge, Card, CopyLine, Fact, Facts, Time } from "../../ui/components.tsx";
 import { DataTable } from "../../ui/data_table.tsx";
 import type { Web, WebDeps, WebEnv } from "../../shell/deps.ts";
 import { redirect } from "../../shell/forms.ts";
@@ -58,31 +58,34 @@ function isFromScript(c: Context<WebEnv>): boolean {
 }
 
 /** The button that starts a rotation, or its progress, which htmx updates until it ends. */
-export function Rotating({ deps: { rotation } }: { deps: Deps }) {
-  const { progress } = rotation.status();
+export function Rotating({ deps: { rotation, now } }: { deps: Deps }) {
+  const { progress, nextRotationAt, rotationIntervalDays } = rotation.status();
   if (!progress) {
     return (
-      <section id="rotation" aria-label="Rotation">
-        <h2>Rotation</h2>
+      <section id="rotation" class="card" aria-label="Rotation">
+        <header>
+          <h2>Rotation</h2>
+          <form method="post" action={`${PAGE}/rotate`}>
+            <FormToken />
+            <button type="submit" class="secondary" aria-describedby="rotate-hint">Rotate now</button>
+          </form>
+        </header>
         {rotation.last && <LastOutcome last={rotation.last} />}
-        <form method="post" action={`${PAGE}/rotate`}>
-          <FormToken />
-          <button type="submit" class="secondary" aria-describedby="rotate-hint">Rotate now</button>
-          <p id="rotate-hint" class="hint">
-            <small>
-              Creates a new key and encrypts every value with it. The server keeps serving requests. Rotations are
-              automatic; rotate by hand if a key may have been exposed.
-            </small>
-          </p>
-        </form>
+        <p id="rotate-hint" class="quiet">
+          Rotations are automatic: the next one is <Ago ms={nextRotationAt} now={now()} />, every{" "}
+          {days(rotationIntervalDays)}. A rotation creates a new key and encrypts every value with it, while the server
+          keeps serving requests. Rotate by hand if a key may have been exposed.
+        </p>
       </section>
     );
   }
   const { done, total } = progress;
   const percent = total === 0 ? 0 : Math.floor(done / total * 100);
   return (
-    <section id="rotation" aria-label="Rotation" hx-get={PROGRESS} hx-trigger={POLL} hx-swap="outerHTML">
-      <h2>Rotation</h2>
+    <section id="rotation" class="card" aria-label="Rotation" hx-get={PROGRESS} hx-trigger={POLL} hx-swap="outerHTML">
+      <header>
+        <h2>Rotation</h2>
+      </header>
       <label for="rotation-progress">Rotating the encryption keys</label>
       {/* Indeterminate until the values are counted. */}
       <progress id="rotation-progress" {...(total === 0 ? {} : { value: done, max: total })}></progress>
@@ -153,19 +156,19 @@ export function EncryptionState({ deps: { rotation, now }, outOfBand = false }: 
           damaged and cannot be read. Set them again or restore a backup.
         </p>
       )}
-      <h2>Current key</h2>
-      <Facts>
-        <Fact term="Version">{current.version}</Fact>
-        <Fact term="Created">
-          <Ago ms={current.createdAt} now={now()} />
-        </Fact>
-        <Fact term="Values encrypted with it">{count(current.values)}</Fact>
-        <Fact term="Next rotation">
-          <Ago ms={status.nextRotationAt} now={now()} />, every {days(status.rotationIntervalDays)}
-        </Fact>
-        <Fact term="Encryptions with it">at most {count(keys.seals)}</Fact>
-      </Facts>
-      <p class="quiet">After {count(keys.sealsMax)} encryptions with one key, the next is created automatically.</p>
+      <Card title="Current key" id="current-key">
+        <Facts>
+          <Fact term="Version">{current.version}</Fact>
+          <Fact term="Created">
+            <Ago ms={current.createdAt} now={now()} />
+          </Fact>
+          <Fact term="Values encrypted with it">{count(current.values)}</Fact>
+          <Fact term="Encryptions with it">at most {count(keys.seals)}</Fact>
+        </Facts>
+        <p class="hint">
+          After {count(keys.sealsMax)} encryptions with one key, the next is created automatically.
+        </p>
+      </Card>
       <OldKeys keys={keys} current={current.version} now={now()} />
     </div>
   );
@@ -174,8 +177,7 @@ export function EncryptionState({ deps: { rotation, now }, outOfBand = false }: 
 function OldKeys({ keys, current, now }: { keys: KeysStatus; current: number; now: number }) {
   const old = keys.versions.filter(({ version }) => version !== current);
   return (
-    <>
-      <h2>Old keys</h2>
+    <Card title="Old keys" id="old-keys">
       {old.length === 0
         ? (
           <p class="quiet">
@@ -184,7 +186,7 @@ function OldKeys({ keys, current, now }: { keys: KeysStatus; current: number; no
         )
         : (
           <DataTable
-            label="Old keys"
+            label="List of old keys"
             rows={old}
             columns={[
               { label: "Version", cell: ({ version }) => version },
@@ -202,7 +204,7 @@ function OldKeys({ keys, current, now }: { keys: KeysStatus; current: number; no
             ]}
           />
         )}
-    </>
+    </Card>
   );
 }
 
@@ -228,8 +230,7 @@ function Missing({ missing, keyFile }: { missing: { version: number; values: num
 export function KeyBackup({ deps: { rotation } }: { deps: Deps }) {
   const { keyFile, isWrapped } = rotation.keys();
   return (
-    <>
-      <h2>Backup</h2>
+    <Card title="Backup" id="backup">
       <p>
         All keys are in{" "}
         <code>{keyFile}</code>. Without this file, every secret and API key is permanently lost, so keep a copy of it.
@@ -260,7 +261,7 @@ export function KeyBackup({ deps: { rotation } }: { deps: Deps }) {
         Create a new backup after each rotation: an older one lacks the new key. The backup does not contain the
         handlers' code; copy the code folder, too.
       </p>
-    </>
+    </Card>
   );
 }
 

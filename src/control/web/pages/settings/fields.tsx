@@ -1,7 +1,7 @@
 // Implements the field and the text of any setting, from the table of settings.
 
 import { Badge } from "../../ui/components.tsx";
-import { FieldSet, SelectField, TextArea, TextField } from "../../ui/fields.tsx";
+import { Field, FieldSet, SelectField, TextArea, TextField } from "../../ui/fields.tsx";
 import type { Problems } from "../../shell/forms.ts";
 import { count } from "../../ui/format.ts";
 import { DEFINITIONS, type SettingName } from "../../../../core/settings/definitions.ts";
@@ -12,6 +12,10 @@ import { durationOf, kindOf, writeValue } from "../../../../core/settings/kinds.
 const ROWS_MAX = 12;
 /** Up to this many groups are shown as check boxes. */
 const BOXES_MAX = 50;
+
+const SHORT_UNITS: Readonly<Record<string, string>> = { milliseconds: "ms", seconds: "s" };
+/** More seconds are named in a longer unit. */
+const SECONDS_MAX = 3_600;
 
 export interface SettingFieldProps {
   name: SettingName;
@@ -27,11 +31,11 @@ export interface SettingFieldProps {
 /** The field of one setting, with the button that resets it if it differs from its default. */
 export function SettingField({ name, value, text, problems, groups }: SettingFieldProps) {
   return (
-    <div class="setting">
+    <div class="setting" data-changed={isChanged(name, value) ? "" : undefined}>
       <Control {...{ name, text, problems, groups }} />
       {isChanged(name, value) && (
         <p class="setting-state">
-          <Badge kind="warn">changed</Badge>{" "}
+          <Badge kind="plain">changed</Badge>{" "}
           <button type="submit" name="reset" value={name} class="link">
             <span class="visually-hidden">Reset to default: {name}</span>
             <span aria-hidden="true">Reset to default</span>
@@ -45,12 +49,17 @@ export function SettingField({ name, value, text, problems, groups }: SettingFie
 function Control({ name, text, problems, groups }: Omit<SettingFieldProps, "value">) {
   const kind = kindOf(name);
   const { title, meaning, default: fallback } = DEFINITIONS[name];
-  const hint = <>{meaning} {allowed(name)} Default: {shortText(name, fallback)}.</>;
+  const hint = (
+    <>
+      {meaning.replace(/, in milliseconds(?=[.;])/, "")}{" "}
+      <span class="setting-range">Default: {shortText(name, fallback)}. {allowed(name)}</span>
+    </>
+  );
   const field = { name, label: title, rawName: name, hint, problems };
   if (name === "api.access-groups" && groups.length <= BOXES_MAX) return <GroupBoxes {...{ field, text, groups }} />;
   switch (kind.kind) {
     case "integer":
-      return <TextField {...field} value={text} autocomplete="off" class="number" />;
+      return <NumberField {...{ field, text }} unit={shownUnit(kind.unit, text)} />;
     case "list":
     case "json":
       return (
@@ -81,6 +90,28 @@ function Control({ name, text, problems, groups }: Omit<SettingFieldProps, "valu
     default:
       return <TextField {...field} value={text} autocomplete="off" />;
   }
+}
+
+function NumberField({ field, text, unit }: {
+  field: Parameters<typeof TextField>[0];
+  text: string;
+  unit: string | undefined;
+}) {
+  return (
+    <Field {...field}>
+      {(control) => (
+        <span class="with-unit">
+          <input type="text" value={text} {...control} autocomplete="off" />
+          {unit !== undefined && <span aria-hidden="true">{SHORT_UNITS[unit] ?? unit}</span>}
+        </span>
+      )}
+    </Field>
+  );
+}
+
+/** The unit after a field; none if the field's text has one. */
+function shownUnit(unit: string | undefined, text: string): string | undefined {
+  return /[a-z]/i.test(text) ? undefined : unit;
 }
 
 /** A box for each key group, and for each name in the setting that no group has any longer. */
@@ -115,13 +146,13 @@ export function shortText(name: SettingName, value: unknown): string {
   switch (kind.kind) {
     case "integer":
       return durationOf(name, value as number) ??
-        count(value as number) + (kind.unit === undefined ? "" : ` ${kind.unit}`);
+        count(value as number) + (kind.unit === undefined ? "" : ` ${SHORT_UNITS[kind.unit] ?? kind.unit}`);
     case "boolean":
       return value === true ? "on" : "off";
     case "list":
       return (value as string[]).join(", ") || "none";
     default:
-      return writeValue(name, value);
+      return writeValue(name, value) || "none";
   }
 }
 
@@ -140,20 +171,21 @@ export function withUnits(problems: Problems): Problems {
   );
 }
 
-/** "1 to 720 hours", or "100 ms to 1 h" where the units differ. */
-function range(name: SettingName, { min, max }: { min: number; max: number }): string {
+/** "1 to 720 hours", or "0.1 to 3,600 s" instead of milliseconds; in two units only where one would be too long. */
+function range(name: SettingName, { min, max, unit }: { min: number; max: number; unit: string | undefined }): string {
+  if (unit === "milliseconds" && min % 100 === 0 && max <= SECONDS_MAX * 1_000) {
+    return `${count(min / 1_000)} to ${count(max / 1_000)} s`;
+  }
   const [from, to] = [shortText(name, min), shortText(name, max)];
-  const unit = / \D+$/.exec(to)?.[0] ?? "";
-  return `${unit !== "" && from.endsWith(unit) ? from.slice(0, -unit.length) : from} to ${to}`;
+  const shown = / \D+$/.exec(to)?.[0] ?? "";
+  return `${shown !== "" && from.endsWith(shown) ? from.slice(0, -shown.length) : from} to ${to}`;
 }
 
 function allowed(name: SettingName): string {
   const kind = kindOf(name);
   switch (kind.kind) {
     case "integer":
-      return `${range(name, kind)}.${
-        kind.unit?.endsWith("seconds") ? ` A number without a unit is in ${kind.unit}.` : ""
-      }`;
+      return `${range(name, kind)}.`;
     case "list":
       if (name === "api.access-groups") return kind.min > 0 ? "At least one." : "";
       return `One entry per line${kind.min > 0 ? `, at least ${count(kind.min)}` : ""}${

@@ -37,14 +37,20 @@ export function addSettings(web: Web, deps: WebDeps): void {
     title: "Encryption",
     names: SETTING_NAMES.filter((name) => categoryOf(name) === ENCRYPTION),
     body: (fields, form) => (
-      <>
+      <div class="with-nav">
         <SettingsNav current={ENCRYPTION} />
-        <EncryptionState deps={deps} />
-        <Rotating deps={deps} />
-        <h2>Settings</h2>
-        {form(<Fields of={fields} />)}
-        <KeyBackup deps={deps} />
-      </>
+        <div>
+          <EncryptionState deps={deps} />
+          <Rotating deps={deps} />
+          {form(
+            <section class="settings-group" aria-labelledby="settings-title">
+              <h2 id="settings-title">Settings</h2>
+              <Fields of={fields} />
+            </section>,
+          )}
+          <KeyBackup deps={deps} />
+        </div>
+      </div>
     ),
   });
 
@@ -57,9 +63,11 @@ export function addSettings(web: Web, deps: WebDeps): void {
         <SettingsNav current={undefined} />
         <div>
           <p class="quiet">
-            Changes take effect at once. The port, the folders and other properties of the machine are set by
-            environment variables instead.
+            Changes take effect at once. Times take any unit, such as 500 ms, 1.5 min, 2 h or 7 days. The port, the
+            folders and other properties of the machine are set by{" "}
+            <a href="/web/docs/configuration/environment-variables">environment variables</a> instead.
           </p>
+          <p class="quiet" data-nothing hidden>No setting fits.</p>
           {form(COMMON.map(({ id, title }) => (
             <section id={id} class="settings-group" aria-labelledby={`${id}-title`}>
               <h2 id={`${id}-title`}>{title}</h2>
@@ -103,8 +111,13 @@ function addForm(web: Web, deps: WebDeps, { path, title, names, body }: Settings
       problems,
       groups,
     }));
-    const form = (children: Child) => <Form {...{ path, names, problems, version, conflict }}>{children}</Form>;
-    return page(c, { title, styles: ["settings.css"], children: body(fields, form) }, problems ? status : 200);
+    const isUnsaved = names.some((name) => texts.get(name) !== writeValue(name, settings.get(name)));
+    const form = (children: Child) => (
+      <Form {...{ path, names, problems, version, conflict, isUnsaved }}>{children}</Form>
+    );
+    const children = body(fields, form);
+    const assets = { styles: ["settings.css"], scripts: ["follow.js", "settings.js"] };
+    return page(c, { title, ...assets, children }, problems ? status : 200);
   };
 
   web.get(path, (c) => show(c, stored()));
@@ -150,17 +163,19 @@ function differencesOf(names: readonly SettingName[], stored: Texts, typed: Text
   return differences(labels, Object.fromEntries(stored), Object.fromEntries(typed));
 }
 
-function Form({ path, names, problems, version, conflict, children }: {
+function Form({ path, names, problems, version, conflict, isUnsaved, children }: {
   path: string;
   names: readonly SettingName[];
   problems: Problems | undefined;
   version: Version;
   /** The differences, if another user has changed a setting. */
   conflict: readonly Difference[] | undefined;
+  /** Whether fields show what is not stored. */
+  isUnsaved: boolean;
   children: Child;
 }) {
   return (
-    <form method="post" action={path} novalidate>
+    <form method="post" action={path} novalidate data-unsaved={isUnsaved ? "" : undefined} data-settings>
       <FormToken />
       {/* Enter presses the first button, which must not be one that resets a setting. */}
       <button type="submit" class="visually-hidden" tabindex={-1} aria-hidden="true">Save</button>
@@ -171,6 +186,10 @@ function Form({ path, names, problems, version, conflict, children }: {
       {children}
       <div class="save-bar">
         <button type="submit">Save</button>
+        {isUnsaved
+          ? <a role="button" class="secondary" href={path}>Discard</a>
+          : <button type="reset" class="secondary">Discard</button>}
+        <span class="quiet" data-unsaved-count></span>
       </div>
     </form>
   );
