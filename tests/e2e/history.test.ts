@@ -128,7 +128,7 @@ Deno.test("problems of a rollback have to be accepted, and a content is purged, 
   const { page } = visit;
 
   await page.goto("/web/deployments/1/rollback");
-  await page.getByRole("heading", { name: "Problems" }).waitFor();
+  await page.locator(".problems").getByText("Problems", { exact: true }).waitFor();
   await page.getByRole("button", { name: "Roll back to deployment 1" }).click();
   assert.match(page.url(), /\/1\/rollback$/, "the browser asks for the mark");
   await page.getByLabel("Roll back in spite of the problems above").check();

@@ -469,7 +469,7 @@ Deno.test("the page of the git source sets it, syncs, shows the outcome, and rem
   const visitor = await setUp(server);
   assert.match((await visitor.get("/web/deployments")).text, /href="\/web\/deployments\/git"/);
   const { text: empty } = await visitor.get("/web/deployments/git");
-  assert.match(empty, /Set the git source/);
+  assert.match(empty, /Connect a repository/);
   assert.doesNotMatch(empty, /Sync now/);
   const fields = {
     url: git.url,
@@ -479,29 +479,44 @@ Deno.test("the page of the git source sets it, syncs, shows the outcome, and rem
     username: "git",
     tokenSecret: "GIT_TOKEN",
     webhookSecret: "",
-    intervalSeconds: "",
+    intervalSeconds: "5 min",
   };
   const wrong = await visitor.post("/web/deployments/git", { ...fields, name: "a..b", intervalSeconds: "1" });
   assert.equal(wrong.status, 400);
-  assert.match(wrong.text, /href="#name">Its name, or the commit&#39;s id is no name of a branch or tag\./);
-  assert.match(wrong.text, /href="#intervalSeconds">Interval in seconds must be at least 10\./);
+  assert.match(
+    wrong.text,
+    /href="#name">Name of the branch or tag, or id of the commit is no name of a branch or tag\./,
+  );
+  assert.match(wrong.text, /href="#intervalSeconds">Look for commits every must be 10 seconds to 1 day/);
   const set = await visitor.submit("/web/deployments/git", fields);
-  assert.match(set.text, /The git source is set\..*It was not synced yet\./s);
+  assert.match(set.text, /Connected\..*not synced yet.*every 5 min/s);
+  assert.equal((await server.api("GET", "/api/git-source")).body.source.intervalSeconds, 300);
+  assert.doesNotMatch(set.text, /\/api\/git-source\/webhook/, "it needs a secret first");
 
   const failed = await visitor.submit("/web/deployments/git/sync", {});
   assert.match(failed.text, /Nothing was deployed\..*The repository has no branch &quot;main&quot;\./s);
   const commit = await git.commit("One", { "hello.ts": 'import "./none.ts";', "crude.json": HELLO });
   const stopped = await visitor.submit("/web/deployments/git/sync", {});
-  assert.match(stopped.text, /<li>hello, hello\.ts(?::1)?: .*none\.ts/);
-  assert.match(stopped.text, new RegExp(commit.slice(0, 12)));
+  assert.match(stopped.text, /<strong>hello<\/strong> <code>hello\.ts(?:, line 1)?<\/code>.*none\.ts/);
+  assert.match(stopped.text, new RegExp(commit));
+  const refused = await visitor.post("/web/deployments/git/check", {});
+  assert.match(refused.text, /Problems would stop it.*none\.ts/s);
   const good = await git.commit("Two", { "hello.ts": saying("two") });
+  const checked = await visitor.post("/web/deployments/git/check", {});
+  assert.match(checked.text, /nothing would stop a sync.*created.*hello\.ts/s);
+  assert.equal((await server.api("GET", "/api/deployments")).body.deployments.length, 0, "a check changes nothing");
   const synced = await visitor.submit("/web/deployments/git/sync", {});
-  assert.match(synced.text, new RegExp(`Commit ${good.slice(0, 12)} is live\\.`));
+  assert.match(synced.text, new RegExp(`Commit ${good.slice(0, 7)} is live\\.`));
   assert.equal(await says(server), "two");
   const { body: { entries } } = await server.api("GET", "/api/audit?action=code.deployed");
   assert.equal(entries[0].actor.kind, "admin");
 
+  assert.match((await visitor.get("/web/deployments")).text, new RegExp(`, commit ${good.slice(0, 7)}`));
+  const hooked = await visitor.submit("/web/deployments/git", { ...fields, webhookSecret: "GIT_HOOK" });
+  assert.match(hooked.text, new RegExp(`${server.url}/api/git-source/webhook`));
+  assert.match((await visitor.get("/web/files")).text, /can only be changed there/);
+
   const removed = await visitor.submit("/web/deployments/git/remove", {});
-  assert.match(removed.text, /The git source is removed\./);
+  assert.match(removed.text, /Disconnected\./);
   assert.equal((await server.api("GET", "/api/git-source")).body.source, null);
 });

@@ -70,6 +70,20 @@ export function durationOf(name: SettingName, value: number): string | undefined
   return ms === own ? undefined : `${n} ${unit === "days" && n === 1 ? "day" : unit}`;
 }
 
+/** Returns a number of seconds in the longest unit that makes it a whole number, such as "5 min". */
+export function writeSeconds(seconds: number): string {
+  const [unit, ms] = DURATIONS.find(([, ms]) => seconds * 1_000 % ms === 0)!;
+  const n = seconds * 1_000 / ms;
+  return `${n} ${unit === "days" && n === 1 ? "day" : unit}`;
+}
+
+/** Reads a whole number of seconds, or a time with a unit, such as "1.5 h"; NaN for anything else. */
+export function readSeconds(line: string): number {
+  const [, number, unit = "s"] = /^(\d+(?:\.\d+)?) ?([a-z]+)?$/i.exec(line) ?? [];
+  const ms = DURATIONS.find(([, , typed]) => typed.test(unit.toLowerCase()))?.[1];
+  return number === undefined || ms === undefined ? NaN : Number(number) * ms / 1_000;
+}
+
 /** Returns a value as text; a list has one entry per line. */
 export function writeValue(name: SettingName, value: unknown): string {
   switch (kindOf(name).kind) {

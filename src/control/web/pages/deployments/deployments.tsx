@@ -51,7 +51,7 @@ export function addDeployments(web: Web, deps: WebDeps): void {
       actions: <ButtonLink href={GIT_PATH} kind="secondary" icon="git-branch">Git source</ButtonLink>,
       children: (
         <>
-          <p class="quiet">A deployment changes files and functions together, after checks.</p>
+          {rows.length > 0 && <p class="quiet">A deployment changes files and functions together, after checks.</p>}
           {rows.length > 0 && !live.isDeployed && <Changed version={live.version} />}
           {rows.length === 0 ? <None /> : <List rows={rows} live={live} now={deps.now()} />}
           <Pager next={next === undefined ? undefined : `${DEPLOYMENTS_PATH}?before=${next}`} what="deployments" />
@@ -100,27 +100,22 @@ function Changed({ version }: { version: number | undefined }) {
   );
 }
 
-/** How code gets here as a deployment, with commands to copy. */
+/** How code gets here as a deployment, with a command to copy. */
 function None() {
   return (
-    <>
-      <Empty
-        icon="rocket"
-        title="No deployments yet"
-        actions={<ButtonLink href={GIT_PATH} icon="git-branch">Connect a git repository</ButtonLink>}
-      >
-        <p>
-          A deployment changes files and functions together, after checks of imports, loading and secrets, and can be
-          rolled back. It comes from a git repository, or from a folder on your machine:
-        </p>
-      </Empty>
-      <CopyLine id="deploy" text="crude deploy --dry-run" label="Copy the command that shows what would change" />
-      <p class="quiet">
-        <code>crude deploy</code> deploys the folder with a <code>crude.json</code> that it runs in.{" "}
-        <a href="/web/docs/deploying-code">Deploying code</a>{" "}
-        describes both ways. Without them, change functions and files on their pages.
+    <Empty
+      icon="rocket"
+      title="No deployments yet"
+      actions={<ButtonLink href={GIT_PATH} icon="git-branch">Connect a git repository</ButtonLink>}
+    >
+      <p>
+        A deployment changes files and functions together, after checks of imports, loading and secrets, and can be
+        rolled back. <a href="/web/docs/deploying-code">Deploying code</a>{" "}
+        describes how it comes from a git repository, or from a folder on your machine with a <code>crude.json</code>:
       </p>
-    </>
+      <CopyLine id="deploy" text="crude deploy --dry-run" label="Copy the command that shows what would change" />
+      <p>Without deployments, change functions and files on their pages.</p>
+    </Empty>
   );
 }
 

@@ -1,37 +1,27 @@
-// Implements /web/deployments/git: the git source of the code, the outcome of its last sync, and the button that syncs.
+// Implements /web/deployments/git: the git source of the code, what its next sync would change, the outcome of its last
+// one, its webhook, and the forms that set and remove it.
 
 import type { Context } from "hono";
-import { describeSource, type GitSource, type LastSync, REF_KINDS } from "../../../../code/git/source.ts";
-import type { DeploymentProblem } from "../../../../code/deployments/problems.ts";
+import { describeSource, type GitSource, type LastSync } from "../../../../code/git/source.ts";
+import type { Rehearsal } from "../../../../code/deployments/deployments.ts";
 import { AppError } from "../../../../errors.ts";
 import { gitSourceInput } from "../../../inputs/git_schemas.ts";
-import { Ago, Badge, Card, Fact, Facts, FormActions, PostButton } from "../../ui/components.tsx";
-import { VersionField } from "../../ui/conflict.tsx";
-import { CodeField, ProblemSummary, SelectField } from "../../ui/fields.tsx";
+import { readSeconds, writeSeconds } from "../../../../core/settings/kinds.ts";
+import { Ago, Badge, Card, Fact, Facts, Notice, PostButton } from "../../ui/components.tsx";
 import type { Web, WebDeps, WebEnv } from "../../shell/deps.ts";
-import { fieldText, type Problems, redirect } from "../../shell/forms.ts";
+import { attempt, fieldText, type Problems, redirect } from "../../shell/forms.ts";
 import { formRoute, type FormState } from "../../shell/form_route.ts";
 import { page } from "../../shell/layout.tsx";
-import { FormToken } from "../../shell/submissions.tsx";
-import { deploymentPath, DEPLOYMENTS_PATH } from "../history/parts.tsx";
+import { originOf } from "../../ui/curl_example.ts";
+import { commitText, deploymentPath, DEPLOYMENTS_PATH } from "../history/parts.tsx";
+import { Findings } from "./findings.tsx";
+import { type GitField, type GitValues, LABELS, SourceForm } from "./git_form.tsx";
+import { isEmptyPlan, Plan } from "./plan.tsx";
+import { Webhook } from "./webhook.tsx";
 
 export const GIT_PATH = `${DEPLOYMENTS_PATH}/git`;
 
-/** The fields of the form, as texts. */
-const LABELS = {
-  url: "URL",
-  kind: "What to deploy",
-  name: "Its name, or the commit's id",
-  folder: "Folder",
-  username: "User name",
-  tokenSecret: "Secret with the token",
-  webhookSecret: "Secret of the webhook",
-  intervalSeconds: "Interval in seconds",
-} as const;
-type Field = keyof typeof LABELS;
-type Values = Readonly<Record<Field, string>>;
-
-const EMPTY: Values = {
+const EMPTY: GitValues = {
   url: "",
   kind: "branch",
   name: "main",
@@ -48,20 +38,31 @@ export function addGit(web: Web, deps: WebDeps): void {
   formRoute(web, {
     path: GIT_PATH,
     initial: () => valuesOf(deps.gitSources.get()),
-    read: (typed): Values =>
+    read: (typed): GitValues =>
       Object.fromEntries(
-        (Object.keys(LABELS) as Field[]).map((name) => [name, fieldText(typed, name).trim()]),
-      ) as Record<Field, string>,
+        (Object.keys(LABELS) as GitField[]).map((name) => [name, fieldText(typed, name).trim()]),
+      ) as Record<GitField, string>,
     schema: inputOf,
     act: ({ actor, input, expected }) => deps.commit(() => gitSync.setSource(actor, input, expected)),
     page: (c, form) => showGit(c, deps, form),
-    then: () => ({ to: GIT_PATH, notice: "The git source is set. Files can only be changed there now." }),
+    then: () => ({
+      to: GIT_PATH,
+      notice: "Connected. Files can only be changed in the repository now. Check what the first sync would change.",
+    }),
   });
+
+  web.post(`${GIT_PATH}/check`, async (c) => {
+    const checked = await attempt(() => gitSync.rehearse({ force: false }));
+    const result = "done" in checked ? checked.done : Object.values(checked.problems).join(" ");
+    return showGit(c, deps, { subject: undefined, values: valuesOf(deps.gitSources.get()), status: 200 }, result);
+  });
+  // The address of a result, which is not kept.
+  web.get(`${GIT_PATH}/check`, (c) => c.redirect(GIT_PATH, 302));
 
   web.post(`${GIT_PATH}/sync`, async (c) => {
     try {
       const { deployment } = await gitSync.sync(c.get("actor"), { force: false });
-      return redirect(c, GIT_PATH, `Commit ${shortId(deployment.author.id)} is live.`);
+      return redirect(c, GIT_PATH, `Commit ${commitText(deployment.author.id)} is live.`);
     } catch (error) {
       // The page shows why.
       if (error instanceof AppError) return redirect(c, GIT_PATH, "Nothing was deployed.");
@@ -71,141 +72,194 @@ export function addGit(web: Web, deps: WebDeps): void {
 
   web.post(`${GIT_PATH}/remove`, async (c) => {
     await deps.commit(() => gitSync.removeSource(c.get("actor")));
-    return redirect(c, GIT_PATH, "The git source is removed. Files and functions stay as they are.");
+    return redirect(c, GIT_PATH, "Disconnected. Files and functions stay as they are.");
   });
 }
 
-function valuesOf(source: GitSource | undefined): Values {
+function valuesOf(source: GitSource | undefined): GitValues {
   if (!source) return EMPTY;
   const { intervalSeconds, tokenSecret, webhookSecret, ...rest } = source;
   return {
     ...rest,
     tokenSecret: tokenSecret ?? "",
     webhookSecret: webhookSecret ?? "",
-    intervalSeconds: intervalSeconds === null ? "" : String(intervalSeconds),
+    intervalSeconds: intervalSeconds === null ? "" : writeSeconds(intervalSeconds),
   };
 }
 
 /** @throws ZodError */
-function inputOf({ kind, name, intervalSeconds, tokenSecret, webhookSecret, ...rest }: Values): GitSource {
+function inputOf({ kind, name, intervalSeconds, tokenSecret, webhookSecret, ...rest }: GitValues): GitSource {
   return gitSourceInput.parse({
     ...rest,
     ref: { [kind]: name },
     tokenSecret: tokenSecret || null,
     webhookSecret: webhookSecret || null,
-    intervalSeconds: intervalSeconds === "" ? null : Number(intervalSeconds),
+    intervalSeconds: intervalSeconds === "" ? null : readSeconds(intervalSeconds),
   });
 }
+
+/** What a check found, or why it could not be made. */
+type Checked = Rehearsal | string;
 
 function showGit(
   c: Context<WebEnv>,
   { gitSources, now }: WebDeps,
-  { values, problems, status }: FormState<undefined, Values>,
+  { values, problems, status }: FormState<undefined, GitValues>,
+  checked?: Checked,
 ) {
   const source = gitSources.get();
-  const shown = problems && asFields(problems);
   return page(c, {
     title: "Git source",
-    actions: source && <PostButton action={`${GIT_PATH}/sync`} label="Sync now" />,
+    styles: ["history.css"],
+    actions: source && (
+      <>
+        <PostButton action={`${GIT_PATH}/check`} label="Check" kind="secondary" />
+        <PostButton action={`${GIT_PATH}/sync`} label="Sync now" />
+      </>
+    ),
     children: (
-      <div class="cards">
-        {source
-          ? (
-            <p>
-              Files come from <code>{describeSource(source)}</code>, and can only be changed there.
-            </p>
-          )
-          : <p class="quiet">Takes all files, and the functions of crude.json, from a git repository.</p>}
-        {source && <Last last={gitSources.lastSync()} now={now()} />}
-        <ProblemSummary problems={shown} labels={LABELS} />
-        <Card title={source ? "Change it" : "Set it"} id="set">
-          <SourceForm values={values} problems={shown} version={gitSources.version()} isSet={source !== undefined} />
-        </Card>
-        {source && (
-          <Card title="Remove it" id="remove" kind="danger">
-            <p>Files and functions stay as they are, and can be changed here again.</p>
-            <PostButton action={`${GIT_PATH}/remove`} label="Remove the git source" kind="danger" />
+      <>
+        {source && <State source={source} last={gitSources.lastSync()} now={now()} />}
+        {checked !== undefined && <Check checked={checked} />}
+        <div class="card-columns">
+          <Card title={source ? "Settings" : "Connect a repository"} id="set">
+            <SourceForm
+              action={GIT_PATH}
+              values={values}
+              problems={problems && asFields(problems)}
+              version={gitSources.version()}
+              isSet={source !== undefined}
+            />
           </Card>
-        )}
-      </div>
+          {source
+            ? (
+              <div>
+                <Webhook origin={originOf(c)} secret={source.webhookSecret} />
+                <Card title="Disconnect" id="remove" kind="danger">
+                  <p>Files and functions stay as they are, and can be changed here again.</p>
+                  <PostButton action={`${GIT_PATH}/remove`} label="Disconnect the repository" kind="danger" />
+                </Card>
+              </div>
+            )
+            : <Introduction />}
+        </div>
+      </>
     ),
   }, status);
 }
 
-/** Moves problems of the API's `ref` to the fields of the form. */
+/** Moves problems of the API's `ref` to the fields of the form, and says times in units. */
 function asFields(problems: Problems): Problems {
   return Object.fromEntries(
-    Object.entries(problems).map(([field, problem]) => [field.startsWith("ref") ? "name" : field, problem]),
+    Object.entries(problems).map(([field, problem]) => {
+      if (field.startsWith("ref")) return ["name", problem];
+      return [field, field === "intervalSeconds" ? "must be 10 seconds to 1 day, such as 5 min" : problem];
+    }),
   );
 }
 
-function Last({ last, now }: { last: LastSync | undefined; now: number }) {
-  if (!last) return <p class="quiet">It was not synced yet.</p>;
-  const { at, outcome, commit, deployment, error, problems = [] } = last;
+function Introduction() {
+  return (
+    <Card title="How it works" id="how">
+      <ul>
+        <li>Whatever is in the repository is what runs. Files cannot be changed here as long as it is connected.</li>
+        <li>Each commit is checked like any deployment, and becomes live as a whole or not at all.</li>
+        <li>
+          A file <code>crude.json</code> declares the functions. Without it, they are managed here.
+        </li>
+        <li>
+          Nothing is synced by connecting, unless you enter an interval: <b>Check</b>{" "}
+          first shows what a sync would change.
+        </li>
+      </ul>
+      <p>
+        <a href="/web/docs/git">Code from git</a>
+      </p>
+    </Card>
+  );
+}
+
+function State({ source, last, now }: { source: GitSource; last: LastSync | undefined; now: number }) {
   return (
     <>
-      <h2>Last sync</h2>
+      <p>
+        Files come from <code>{describeSource(source)}</code>, and can only be changed there.
+      </p>
       <Facts>
-        <Fact term="Outcome">
-          {outcome === "deployed" ? <Badge kind="ok">deployed</Badge> : <Badge kind="bad">failed</Badge>}
+        <Fact term="Last sync">
+          {!last
+            ? <Badge kind="plain">not synced yet</Badge>
+            : last.outcome === "deployed"
+            ? <Badge kind="ok">deployed</Badge>
+            : <Badge kind="bad">failed</Badge>}
         </Fact>
-        <Fact term="When">
-          <Ago ms={at} now={now} />
-        </Fact>
-        {commit !== undefined && (
+        {last && (
+          <Fact term="When">
+            <Ago ms={last.at} now={now} />
+          </Fact>
+        )}
+        {last?.commit !== undefined && (
           <Fact term="Commit">
-            <code>{shortId(commit)}</code>
+            <code title={last.commit}>{commitText(last.commit)}</code>
           </Fact>
         )}
-        {deployment !== undefined && (
+        {last?.deployment !== undefined && (
           <Fact term="Deployment">
-            <a href={deploymentPath(deployment)}>Deployment {deployment}</a>
+            <a href={deploymentPath(last.deployment)}>Deployment {last.deployment}</a>
           </Fact>
         )}
+        <Fact term="Next">{whenNext(source)}</Fact>
       </Facts>
-      {error !== undefined && <p class="warning">{error}</p>}
-      {problems.length > 0 && <ul>{problems.map((problem) => <li>{problemText(problem)}</li>)}</ul>}
+      {last?.error !== undefined && (
+        <Notice kind="bad" title={last.error}>
+          {last.problems && <Findings findings={last.problems} />}
+        </Notice>
+      )}
     </>
   );
 }
 
-function problemText({ function: name, file, line, message }: DeploymentProblem): string {
-  const place = [name, file && (line === undefined ? file : `${file}:${line}`)].filter((part) => part !== undefined);
-  return place.length === 0 ? message : `${place.join(", ")}: ${message}`;
+function whenNext({ intervalSeconds, webhookSecret }: GitSource): string {
+  const ways = [
+    ...(webhookSecret === null ? [] : ["by the webhook"]),
+    ...(intervalSeconds === null ? [] : [`every ${writeSeconds(intervalSeconds)}`]),
+  ];
+  return ways.join(", and ") || "only by Sync now";
 }
 
-function shortId(commit: string | null): string {
-  return (commit ?? "").slice(0, 12);
-}
-
-function SourceForm({ values, problems, version, isSet }: {
-  values: Values;
-  problems: Problems | undefined;
-  version: string;
-  isSet: boolean;
-}) {
-  const field = (name: Field, hint?: string) => ({ name, label: LABELS[name], value: values[name], problems, hint });
+/** What the next sync would do. */
+function Check({ checked }: { checked: Checked }) {
+  if (typeof checked === "string") {
+    return (
+      <Notice kind="bad" title="The check failed">
+        <p>{checked}</p>
+      </Notice>
+    );
+  }
+  const { plan, problems, warnings } = checked;
   return (
-    <form method="post" action={GIT_PATH} class="narrow">
-      <FormToken />
-      <VersionField version={version} />
-      <CodeField {...field("url", "Where git clone gets it, with https:.")} required />
-      <SelectField
-        {...field("kind")}
-        options={REF_KINDS.map((kind) => ({ value: kind, label: `A ${kind}` }))}
-      />
-      <CodeField {...field("name")} required />
-      <CodeField
-        {...field("folder", "The folder of the repository that becomes the code folder; empty for all of it.")}
-      />
-      <CodeField {...field("username", "Sent with the token. Most git servers accept any.")} required />
-      <CodeField {...field("tokenSecret", "Name of a global secret; empty for a public repository.")} />
-      <CodeField {...field("webhookSecret", "Name of a global secret; empty for none.")} />
-      <CodeField
-        {...field("intervalSeconds", "How often to look for a new commit, from 10 to 86,400; empty for never.")}
-        inputmode="numeric"
-      />
-      <FormActions submit={isSet ? "Change the git source" : "Set the git source"} cancel={DEPLOYMENTS_PATH} />
-    </form>
+    <section aria-labelledby="check">
+      <h2 id="check">What a sync would change</h2>
+      {problems.length > 0
+        ? (
+          <Notice kind="bad" title="Problems would stop it">
+            <Findings findings={problems} />
+          </Notice>
+        )
+        : (
+          <Notice kind="ok">
+            <p>
+              The repository can be read, and{" "}
+              {isEmptyPlan(plan) ? "a sync would change nothing." : "nothing would stop a sync."}
+            </p>
+          </Notice>
+        )}
+      {warnings.length > 0 && (
+        <Notice kind="warn" title="Warnings">
+          <Findings findings={warnings} />
+        </Notice>
+      )}
+      {!isEmptyPlan(plan) && <Plan plan={plan} />}
+    </section>
   );
 }

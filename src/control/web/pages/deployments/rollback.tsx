@@ -2,9 +2,8 @@
 
 import type { Context } from "hono";
 import type { Rehearsal } from "../../../../code/deployments/deployments.ts";
-import type { DeploymentProblem } from "../../../../code/deployments/problems.ts";
 import { newRollback } from "../../../inputs/version_schemas.ts";
-import { FormActions } from "../../ui/components.tsx";
+import { FormActions, Notice } from "../../ui/components.tsx";
 import { ProblemSummary, TextField } from "../../ui/fields.tsx";
 import type { Web, WebDeps, WebEnv } from "../../shell/deps.ts";
 import { fieldText, type Problems } from "../../shell/forms.ts";
@@ -12,6 +11,7 @@ import { formRoute, type FormState } from "../../shell/form_route.ts";
 import { page } from "../../shell/layout.tsx";
 import { FormToken } from "../../shell/submissions.tsx";
 import { deploymentPath, DEPLOYMENTS_PATH, idOf, orSentence, withStale } from "../history/parts.tsx";
+import { Findings } from "./findings.tsx";
 import { isEmptyPlan, Plan } from "./plan.tsx";
 
 /** Warnings that the notice names. */
@@ -99,8 +99,16 @@ function Question({ id, rehearsal: { plan, problems: found, warnings }, values, 
         left, by a new deployment. Secrets, groups and keys stay as they are. Calls under way finish on the code that
         they began with.
       </p>
-      <Findings title="Problems" findings={found} kind="problems" />
-      <Findings title="Warnings" findings={warnings} kind="warning" />
+      {found.length > 0 && (
+        <Notice kind="bad" title="Problems">
+          <Findings findings={found} />
+        </Notice>
+      )}
+      {warnings.length > 0 && (
+        <Notice kind="warn" title="Warnings">
+          <Findings findings={warnings} />
+        </Notice>
+      )}
       <Plan plan={plan} />
       {isBlocked
         ? (
@@ -133,27 +141,5 @@ function Question({ id, rehearsal: { plan, problems: found, warnings }, values, 
           </form>
         )}
     </>
-  );
-}
-
-function Findings({ title, findings, kind }: {
-  title: string;
-  findings: readonly DeploymentProblem[];
-  kind: "problems" | "warning";
-}) {
-  if (findings.length === 0) return null;
-  return (
-    <section class={kind} aria-labelledby={kind}>
-      <h2 id={kind}>{title}</h2>
-      <ul>
-        {findings.map(({ function: name, file, line, message }) => (
-          <li>
-            {name !== undefined && <strong>{name}</strong>}{" "}
-            {file !== undefined && <code>{line === undefined ? file : `${file}, line ${line}`}</code>}{" "}
-            <span class="message">{message}</span>
-          </li>
-        ))}
-      </ul>
-    </section>
   );
 }

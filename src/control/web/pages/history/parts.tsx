@@ -65,9 +65,14 @@ const NAMELESS: Readonly<Record<string, string>> = {
 /** Of a commit's id, as many characters as people name it by. */
 const COMMIT_LENGTH = 7;
 
+/** Returns the first characters of a commit's id. */
+export function commitText(id: string | null): string {
+  return (id ?? "").slice(0, COMMIT_LENGTH);
+}
+
 export function authorText({ kind, id, name }: Author): string {
   if (kind === "key") return `API key ${name}`;
-  if (kind === "git") return [name ?? "", `commit ${(id ?? "").slice(0, COMMIT_LENGTH)}`].filter(Boolean).join(", ");
+  if (kind === "git") return [name ?? "", `commit ${commitText(id)}`].filter(Boolean).join(", ");
   return NAMELESS[kind] ?? name ?? "";
 }
 
