@@ -29,12 +29,21 @@ async function toggle(link) {
   if (opens) await htmx.ajax("GET", link.getAttribute("href"), { target: cell, swap: "innerHTML" });
 }
 
+/** Replaces a value by its form, or the form by the value, and moves the focus into what is new. */
+async function replaceValue(link) {
+  const { id } = link.closest("li");
+  await htmx.ajax("GET", link.dataset.inPlace, { target: `#${id}`, swap: "outerHTML" });
+  document.querySelector(`#${id} :is([data-first], [data-in-place])`)?.focus();
+}
+
 document.addEventListener("click", (event) => {
-  const link = event.target.closest("a[data-unfold]");
+  const link = event.target.closest("a:is([data-unfold], [data-in-place])");
   if (!link || event.ctrlKey || event.metaKey || event.shiftKey) return;
   event.preventDefault();
-  toggle(link);
+  if (link.dataset.unfold) toggle(link);
+  else replaceValue(link);
 });
+
 async function fetchValue(path) {
   const notices = document.getElementById("notices");
   let text = '<p class="warning" role="alert">The server cannot be reached, so nothing was copied. Try again.</p>';
@@ -69,7 +78,7 @@ async function writeToClipboard(text) {
 document.addEventListener("click", async (event) => {
   const button = event.target.closest("[data-copy-from]");
   if (!button) return;
-  const label = button.firstChild;
+  const label = button.querySelector("[data-copy-label]");
   const value = fetchValue(button.dataset.copyFrom);
   try {
     await writeToClipboard(value);
@@ -94,4 +103,5 @@ prepareUnfolding(document);
 document.addEventListener("htmx:after:swap", () => {
   prepareUnfolding(document);
   showAddress();
+  document.querySelector(".editing [data-focus]")?.focus();
 });

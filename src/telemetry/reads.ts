@@ -104,6 +104,20 @@ export class Reads {
     return ({ id, createdAt }) => createdAt < since && !read.has(id);
   }
 
+  /** Returns those of a few secrets that are unused since `since`, without a look at all reads. */
+  unusedAmong(
+    secrets: readonly { readonly id: SecretId; readonly createdAt: number }[],
+    since: number,
+  ): ReadonlySet<SecretId> {
+    this.flush();
+    const { store, attempt } = this.#options;
+    const unused = attempt(() => {
+      if (this.begin > since) return [];
+      return secrets.filter(({ id, createdAt }) => createdAt < since && (store.last(id)?.at ?? 0) < since);
+    });
+    return new Set(unused?.map(({ id }) => id));
+  }
+
   /** Returns the functions that read a secret within the last 30 days, the last reader first. */
   readersOf(secretId: SecretId): LastRead[] {
     this.flush();

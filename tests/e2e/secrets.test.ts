@@ -111,18 +111,51 @@ Deno.test("values are revealed one by one, hidden again, copied, edited and dele
   assert.equal(await page.evaluate("navigator.clipboard.readText()"), "global-value");
   assert.ok(!(await page.content()).includes("global-value"));
 
-  // A value left empty stays.
+  // Edited in place: a value left empty stays.
   await page.getByRole("link", { name: "Edit DATABASE_URL (global)" }).click();
-  assert.equal(await page.getByLabel("Value").inputValue(), "");
+  const value = page.getByLabel("Value", { exact: true });
+  await value.waitFor();
+  assert.equal(await value.inputValue(), "");
+  assert.equal(await page.evaluate("document.activeElement.name"), "value");
   await page.getByLabel("Comment").fill("for everybody");
+  await assertAccessible(page);
   await page.getByRole("button", { name: "Save" }).click();
   await page.getByText("Saved DATABASE_URL (global), with its value unchanged.").waitFor();
+  assert.equal(await page.evaluate("document.activeElement.textContent"), "Edit");
+  assert.equal(new URL(page.url()).pathname, "/web/secrets");
   assert.deepEqual((await stored(server)).map(({ value, comment }) => [value, comment]), [
     ["global-value", "for everybody"],
     [lines, ""],
   ]);
-  // One that is revealed and saved is the same byte for byte.
-  await page.getByRole("link", { name: 'Edit DATABASE_URL (function "orders")' }).click();
+  // One that is filled in and saved is the same byte for byte.
+  const own = page.getByRole("link", { name: 'Edit DATABASE_URL (function "orders")' });
+  await own.click();
+  await page.getByLabel("Comment").fill("typed before");
+  await page.getByRole("button", { name: "Fill in the current value" }).click();
+  await page.getByRole("button", { name: "Fill in the current value" }).waitFor({ state: "detached" });
+  assert.equal(await value.inputValue(), lines);
+  assert.equal(await page.getByLabel("Comment").inputValue(), "typed before");
+  await page.getByRole("button", { name: "Save" }).click();
+  await page.getByText('Saved DATABASE_URL (function "orders"), with a new value.').waitFor();
+  assert.equal((await stored(server))[1]!.value, lines);
+  // A problem is shown at its field, and what was typed stays until it is cancelled.
+  await own.click();
+  await value.fill("x".repeat(16_385));
+  await page.getByRole("button", { name: "Save" }).click();
+  await page.getByRole("alert").getByText("16385 bytes").waitFor();
+  assert.equal((await value.inputValue()).length, 16_385);
+  await page.getByRole("link", { name: "Cancel" }).click();
+  await own.waitFor();
+  assert.ok(!(await page.content()).includes("xxxx"));
+  // A form that another change has overtaken saves nothing.
+  await own.click();
+  await value.fill("overtaken");
+  assert.equal((await server.api("PUT", "/api/secrets/2", { comment: "theirs" })).status, 200);
+  await page.getByRole("button", { name: "Save" }).click();
+  await page.getByText("Another user changed this meanwhile.").waitFor();
+  assert.deepEqual((await stored(server)).map(({ value, comment }) => [value, comment])[1], [lines, "theirs"]);
+  // All settings are on a page of their own.
+  await page.getByRole("link", { name: "All settings" }).click();
   await page.getByLabel("Comment").fill("typed before");
   await page.getByRole("button", { name: "Reveal the value to edit it" }).click();
   assert.equal(await page.getByLabel("Value").inputValue(), lines);
@@ -134,7 +167,7 @@ Deno.test("values are revealed one by one, hidden again, copied, edited and dele
   assert.equal((await run(server, "/orders", key)).body, lines);
   await page.goto("/web/secrets");
   await unfold(page, "DATABASE_URL");
-  await page.getByText("Last read just now by orders, 1 time in 30 days.").waitFor();
+  await page.getByText("just now by orders, 1 time in 30 days").waitFor();
   await page.getByRole("link", { name: 'Delete DATABASE_URL (function "orders")' }).click();
   await page.getByText('Calls of "orders" that found this value get then:').waitFor();
   assert.deepEqual(await page.locator(".fallbacks li").allTextContents(), ["the global value"]);

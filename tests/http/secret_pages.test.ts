@@ -7,6 +7,8 @@ import { startApp } from "./app.ts";
 import { setUp } from "./admin.ts";
 
 const DAY_MS = 86_400_000;
+/** What scripts put in place of a value. */
+const IN_PLACE = ["value", "card", "quick"];
 const PLANTED = "planted-0123456789-value";
 
 Deno.test("no page shows a value before it is revealed, and then that one alone", async () => {
@@ -39,12 +41,15 @@ Deno.test("no page shows a value before it is revealed, and then that one alone"
     `/web/secrets/deleted/5/purge`,
     "/web/secrets/1/versions/1/purge",
     `/web/secrets/resolve?functionId=${functionId}&keyId=${key.id}`,
-    ...[1, 2, 3, 4].flatMap((id) => ["edit", "delete", "history", "value"].map((page) => `/web/secrets/${id}/${page}`)),
+    ...[1, 2, 3, 4].flatMap((id) =>
+      ["edit", "delete", "history", ...IN_PLACE].map((page) => `/web/secrets/${id}/${page}`)
+    ),
   ];
   for (const page of pages) {
     for (const headers of [undefined, { "HX-Request": "true" }]) {
       const { status, text: body, headers: given } = await visitor.get(page, headers);
-      assert.equal(status, page.endsWith("/value") && !headers ? 303 : 200, page);
+      const isPart = IN_PLACE.some((part) => page.endsWith(`/${part}`));
+      assert.equal(status, isPart && !headers ? 303 : 200, page);
       assert.ok(!body.includes(PLANTED), page);
       assert.equal(given.get("cache-control"), "no-store");
       // A form that sends a value by GET would put it into the address.
@@ -58,6 +63,7 @@ Deno.test("no page shows a value before it is revealed, and then that one alone"
     ["reveal", { "HX-Request": "true" }],
     ["copy"],
     ["edit/reveal"],
+    ["quick/reveal", { "HX-Request": "true" }],
   ];
   for (const [path, headers] of ways) {
     const { status, text: body } = await visitor.post(`/web/secrets/2/${path}`, { name: "DB", comment: "" }, headers);
@@ -71,7 +77,9 @@ Deno.test("no page shows a value before it is revealed, and then that one alone"
     ways.map(() => ["ada@example.com", 2]),
   );
   // Values are shown to those who ask by POST alone.
-  for (const path of ["reveal", "copy"]) assert.equal((await visitor.get(`/web/secrets/2/${path}`)).status, 404);
+  for (const path of ["reveal", "copy", "quick/reveal"]) {
+    assert.equal((await visitor.get(`/web/secrets/2/${path}`)).status, 404);
+  }
 });
 
 Deno.test("a form that is sent by hand is held to the API's rules, names the field and gives back what was typed", async () => {

@@ -127,6 +127,10 @@ Deno.test("unused is what is old enough and was not read since", () =>
     assert.equal(unused({ id: t, createdAt: old }), false);
     assert.equal(unused({ id: 13 as SecretId, createdAt: old }), true);
     assert.equal(unused({ id: 13 as SecretId, createdAt: START + 6 * DAY }), false);
+    const some = [s, t, 13 as SecretId].map((id) => ({ id, createdAt: old }));
+    const young = { id: 14 as SecretId, createdAt: START + 6 * DAY };
+    assert.deepEqual([...reads.unusedAmong([...some, young], START + 5 * DAY)], [s, 13]);
+    assert.deepEqual([...reads.unusedAmong(some, START - 1)], []);
   }));
 
 Deno.test("the readers of a secret are the functions that read it within 30 days, the last one first", () =>

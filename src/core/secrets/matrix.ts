@@ -19,6 +19,8 @@ const BATCH = 500;
 
 /** A value in a cell, without what it is. */
 export interface CellValue {
+  readonly id: SecretId;
+  readonly createdAt: number;
   /** 0 for global. */
   readonly ownerId: number;
   /** Null for global. */
@@ -207,6 +209,8 @@ class SecretMatrixService implements SecretMatrix {
       const cells = found.get(row.name)!;
       const named = cells.get(row.owner.scope)?.named ?? [];
       const one: CellValue = {
+        id: row.id,
+        createdAt: row.createdAt,
         ownerId: ownerId(row.owner),
         owner: row.ownerName,
         unreadable: this.#secrets.problemOf(row) !== null,

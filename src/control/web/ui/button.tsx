@@ -35,7 +35,7 @@ interface ButtonProps extends LookProps, ScriptAttributes {
   /** Id of the form, where the button is not in it. */
   form?: string;
   formaction?: string;
-  id?: string;
+  id?: string | undefined;
   hidden?: boolean;
   disabled?: boolean;
   autofocus?: boolean | undefined;
@@ -58,7 +58,7 @@ export function Button({ kind, isSmall, icon, children, label, type = "submit", 
   );
 }
 
-interface ButtonLinkProps extends LookProps {
+interface ButtonLinkProps extends LookProps, ScriptAttributes {
   href: string;
   /** Whether the answer is saved as a file, or by what name. */
   isDownload?: boolean | string;
@@ -67,7 +67,9 @@ interface ButtonLinkProps extends LookProps {
 }
 
 /** A link that looks like a button: it leads to the page where something is done. */
-export function ButtonLink({ kind, isSmall, icon, children, label, href, isDownload, rel, id }: ButtonLinkProps) {
+export function ButtonLink(
+  { kind, isSmall, icon, children, label, href, isDownload, rel, id, ...rest }: ButtonLinkProps,
+) {
   const classes = ["button", classOf({ kind, isSmall, icon, children })].filter(Boolean).join(" ");
   return (
     <a
@@ -78,6 +80,7 @@ export function ButtonLink({ kind, isSmall, icon, children, label, href, isDownl
       id={id}
       aria-label={label}
       title={titleOf(children, label)}
+      {...rest}
     >
       {icon && <Icon name={icon} />}
       {children}
@@ -116,8 +119,10 @@ export function PostButton({ action, label, kind = "primary", fields = {}, descr
 }
 
 /** The buttons below a form: the one that sends it, further ones as children, and a link that leaves it. */
-export function FormActions({ submit, kind, autofocus, children, cancel, cancelLabel = "Cancel" }: {
+export function FormActions({ submit, id, kind, autofocus, children, cancel, cancelLabel = "Cancel" }: {
   submit: string;
+  /** Of the button that sends the form. */
+  id?: string;
   kind?: "danger";
   autofocus?: boolean;
   children?: Child;
@@ -127,7 +132,7 @@ export function FormActions({ submit, kind, autofocus, children, cancel, cancelL
 }) {
   return (
     <div class="actions">
-      <Button kind={kind} autofocus={autofocus}>{submit}</Button>
+      <Button id={id} kind={kind} autofocus={autofocus}>{submit}</Button>
       {children}
       {cancel !== undefined && <ButtonLink href={cancel} kind="secondary">{cancelLabel}</ButtonLink>}
     </div>

@@ -156,7 +156,8 @@ export function CodeField(
     : <TextArea {...rest} rows={rows} class="code" isVerbatim />;
 }
 
-function verbatim(isVerbatim: boolean | undefined): Readonly<Record<string, string>> {
+/** Returns the attributes of a control whose text browsers leave as it is typed. */
+export function verbatim(isVerbatim: boolean | undefined): Readonly<Record<string, string>> {
   return isVerbatim ? { spellcheck: "false", autocapitalize: "off" } : {};
 }
 

@@ -2,7 +2,7 @@
 
 import { DAY_MS } from "../../../../time.ts";
 import { z } from "zod";
-import { type Scope, SCOPES, type SecretName } from "../../../../ids.ts";
+import { type Scope, SCOPES, type SecretId, type SecretName } from "../../../../ids.ts";
 import {
   type Cell,
   type CellValue,
@@ -13,12 +13,12 @@ import {
 import { idText, secretName } from "../../../inputs/fields.ts";
 import { OWNER_FIELDS } from "../../../inputs/secret_schemas.ts";
 import { Badge, ButtonLink, Empty, Pager, Time } from "../../ui/components.tsx";
-import { Icon } from "../../icons/icon.tsx";
+import { Icon, type IconName } from "../../icons/icon.tsx";
 import { SelectField, TextField } from "../../ui/fields.tsx";
 import type { Web, WebDeps } from "../../shell/deps.ts";
 import { OwnerField } from "../../ui/owner_name.tsx";
 import { count, plural } from "../../ui/format.ts";
-import { viewPage } from "./views.tsx";
+import { DUE_SOON_DAYS, UNUSED_DAYS, viewPage } from "./views.tsx";
 import { SCOPE_LABELS, SECRETS, urlWithQuery } from "../../ui/secret_labels.ts";
 
 const PAGE_SIZE = 50;
@@ -171,8 +171,11 @@ function Results({ filter, deps, part }: { filter: Filter; deps: WebDeps; part: 
       )}
       {rows.length === 0 ? <Nothing filtered={filtered || after !== undefined} unused={unused} /> : (
         <>
-          <p class="quiet summary">{summary}</p>
-          <Matrix rows={rows} asked={asked} now={now()} />
+          <div class="summary quiet">
+            <p>{summary}</p>
+            <Legend />
+          </div>
+          <Matrix rows={rows} asked={asked} deps={deps} />
         </>
       )}
       {after !== undefined && (
@@ -234,12 +237,41 @@ function Nothing({ filtered, unused }: { filtered: boolean; unused: string }) {
   );
 }
 
+/** What the marks of chips mean. */
+function Legend() {
+  return (
+    <ul class="legend" aria-label="Marks">
+      {MARKS.map(({ icon, word }) => (
+        <li>
+          <Icon name={icon} /> {word}
+        </li>
+      ))}
+    </ul>
+  );
+}
+
+const MARKS = [
+  { icon: "lock-keyhole", word: "sealed" },
+  { icon: "clock", word: "due" },
+  { icon: "bell", word: "canary" },
+  { icon: "circle-dashed", word: "unused" },
+] as const satisfies readonly { icon: IconName; word: string }[];
+
 type Asked = Readonly<Record<string, string | number | undefined>>;
 
 /** The id of the form of selected names, which is below the table. */
 const SELECTION = "selection";
 
-function Matrix({ rows, asked, now }: { rows: readonly NameRow[]; asked: Asked; now: number }) {
+/** What chips need to know of the moment. */
+interface Moment {
+  readonly now: number;
+  readonly unused: ReadonlySet<SecretId>;
+}
+
+function Matrix({ rows, asked, deps }: { rows: readonly NameRow[]; asked: Asked; deps: WebDeps }) {
+  const now = deps.now();
+  const values = rows.flatMap(({ cells }) => WIDEST_FIRST.flatMap((scope) => cells[scope].named));
+  const moment = { now, unused: deps.reads.unusedAmong(values, now - UNUSED_DAYS * DAY_MS) };
   // A name unfolds with the whole filter except the search.
   const { q: _, ...unfolded } = asked;
   return (
@@ -252,7 +284,7 @@ function Matrix({ rows, asked, now }: { rows: readonly NameRow[]; asked: Asked; 
             {WIDEST_FIRST.map((scope) => <th scope="col">{SCOPE_LABELS[scope]}</th>)}
           </tr>
         </thead>
-        <tbody>{rows.map((row) => <NameRows row={row} unfolded={unfolded} now={now} />)}</tbody>
+        <tbody>{rows.map((row) => <NameRows row={row} unfolded={unfolded} moment={moment} />)}</tbody>
       </table>
       <form id={SELECTION} method="get" action={`${SECRETS}/selected`} class="selection">
         {Object.entries(ownerParameters(asked)).map(([name, value]) =>
@@ -265,7 +297,7 @@ function Matrix({ rows, asked, now }: { rows: readonly NameRow[]; asked: Asked; 
   );
 }
 
-function NameRows({ row: { name, cells }, unfolded, now }: { row: NameRow; unfolded: Asked; now: number }) {
+function NameRows({ row: { name, cells }, unfolded, moment }: { row: NameRow; unfolded: Asked; moment: Moment }) {
   return (
     <>
       <tr>
@@ -277,7 +309,7 @@ function NameRows({ row: { name, cells }, unfolded, now }: { row: NameRow; unfol
         </th>
         {WIDEST_FIRST.map((scope) => (
           <td>
-            <ScopeCell name={name} scope={scope} cell={cells[scope]} now={now} />
+            <ScopeCell name={name} scope={scope} cell={cells[scope]} moment={moment} />
           </td>
         ))}
       </tr>
@@ -296,11 +328,11 @@ interface CellProps {
   name: SecretName;
   scope: Scope;
   cell: Cell;
-  now: number;
+  moment: Moment;
 }
 
 /** A chip for each of the first values, which opens it below the row; a link that adds one where there is none. */
-function ScopeCell({ name, scope, cell, now }: CellProps) {
+function ScopeCell({ name, scope, cell, moment }: CellProps) {
   const label = SCOPE_LABELS[scope];
   if (cell.count === 0) {
     return (
@@ -313,7 +345,7 @@ function ScopeCell({ name, scope, cell, now }: CellProps) {
   const more = cell.count - cell.named.length;
   return (
     <span class="chips">
-      {cell.named.map((value) => <Chip name={name} scope={scope} value={value} now={now} />)}
+      {cell.named.map((value) => <Chip name={name} scope={scope} value={value} moment={moment} />)}
       {more > 0 && (
         <a class="chip" href={namePath(name, { scope })} data-unfold={`values-${name}`}>
           +{count(more)}
@@ -324,16 +356,23 @@ function ScopeCell({ name, scope, cell, now }: CellProps) {
   );
 }
 
-function Chip({ name, scope, value, now }: Omit<CellProps, "cell"> & { value: CellValue }) {
-  const { owner, ownerId: id, unreadable, sealed, canary, dueAt } = value;
-  const one = scope === "global" ? { scope } : { scope, [OWNER_FIELDS[scope]]: id };
+function Chip({ name, scope, value, moment: { now, unused } }: Omit<CellProps, "cell"> & { value: CellValue }) {
+  const { id, owner, ownerId, unreadable, sealed, canary, dueAt } = value;
+  const one = scope === "global" ? { scope } : { scope, [OWNER_FIELDS[scope]]: ownerId };
   const isOverdue = dueAt !== null && dueAt <= now;
+  const isDueSoon = dueAt !== null && !isOverdue && dueAt <= now + DUE_SOON_DAYS * DAY_MS;
   return (
-    <a class={unreadable ? "chip bad" : "chip"} href={namePath(name, one)} data-unfold={`values-${name}`}>
-      {owner ?? (unreadable ? "" : "Set")}
+    <a
+      class={unreadable ? "chip bad" : isOverdue ? "chip warn" : "chip"}
+      href={namePath(name, one)}
+      data-unfold={`values-${name}`}
+    >
+      {(owner !== null || !unreadable) && <span>{owner ?? "Set"}</span>}
       {sealed && <Icon name="lock-keyhole" label="sealed" />}
-      {canary && <Icon name="bell" label="canary" />}
       {isOverdue && <Icon name="clock" label="overdue" />}
+      {isDueSoon && <Icon name="clock" label="due soon" />}
+      {canary && <Icon name="bell" label="canary" />}
+      {unused.has(id) && <Icon name="circle-dashed" label="unused" />}
       {unreadable && <Badge kind="bad">Unreadable</Badge>}
     </a>
   );

@@ -11,7 +11,7 @@ import { plural } from "../../ui/format.ts";
 import { SECRETS, secretWords } from "../../ui/secret_labels.ts";
 import { namePath } from "./browse.tsx";
 import { OwnerName } from "../../ui/owner_name.tsx";
-import { secretPath } from "./values.tsx";
+import { secretPath } from "./one_secret.ts";
 import { DUE_SOON_DAYS, viewPage } from "./views.tsx";
 
 export const DUE = `${SECRETS}/due`;

@@ -42,7 +42,9 @@ import {
   termInput,
   termTexts,
 } from "./terms.tsx";
-import { AlteredSecret, secretOf, secretPath } from "./values.tsx";
+import { AlteredSecret } from "./value_card.tsx";
+import { SecretField } from "./value_field.tsx";
+import { secretOf, secretPath } from "./one_secret.ts";
 
 export const SCOPE_FORM_LABELS = { scope: "Scope", functionId: "Function", groupId: "Group", keyId: "Key" };
 const LABELS = {
@@ -373,7 +375,7 @@ function ValueField({ value, problems, hint }: PartProps) {
   const max = count(SECRET_VALUE_MAX_BYTES);
   return (
     <>
-      <TextArea
+      <SecretField
         name="value"
         label={LABELS.value}
         value={value}
@@ -384,13 +386,8 @@ function ValueField({ value, problems, hint }: PartProps) {
           </>
         }
         rows={4}
-        class="secret-value"
-        isVerbatim
         data-bytes-left="bytes-left"
       />
-      <label class="show-typed">
-        <input type="checkbox" autocomplete="off" /> Show what is typed
-      </label>
       <p id="bytes-announcement" class="visually-hidden" role="status"></p>
     </>
   );

@@ -18,7 +18,7 @@ import { authorText } from "../history/parts.tsx";
 import { OwnerName } from "../../ui/owner_name.tsx";
 import { ownerWords, secretWords } from "../../ui/secret_labels.ts";
 import { namePath } from "./browse.tsx";
-import { secretOf, secretPath } from "./values.tsx";
+import { secretOf, secretPath } from "./one_secret.ts";
 
 export const secretHistoryPath = (row: SecretRow): string => `${secretPath(row.id)}/history`;
 

@@ -9,6 +9,7 @@ import { addForms } from "./form.tsx";
 import { addSecretHistory } from "./history.tsx";
 import { addOwners } from "../../ui/owner_name.tsx";
 import { addPaste } from "./paste.tsx";
+import { addQuickEdit } from "./quick_edit.tsx";
 import { addRemove } from "./delete.tsx";
 import { addResolvePage } from "./resolve.tsx";
 import { addSelection } from "./selection.tsx";
@@ -23,6 +24,7 @@ export function addSecrets(web: Web, deps: WebDeps): void {
   addSecretHistory(web, deps);
   addOwners(web, deps);
   addPaste(web, deps);
+  addQuickEdit(web, deps);
   addRemove(web, deps);
   addResolvePage(web, deps);
   addSelection(web, deps);
