@@ -6,6 +6,7 @@ import type { NewLogEntry } from "../telemetry/log_queue.ts";
 import type { Logs } from "../telemetry/logs.ts";
 import type { DisclosedSecrets, Masking } from "../masking/masking.ts";
 import type { Outcome } from "../telemetry/tally.ts";
+import { jsonResponse } from "../json.ts";
 import { CallFailure } from "../sandbox/host/failure.ts";
 
 /** Where calls are logged. */
@@ -151,7 +152,7 @@ export function failureResponse(error: unknown, call: Call, deps: CallLog): Resp
 
 /** Returns the same response for every cause, so that the caller learns nothing about it. */
 function internalError(requestId: string): Response {
-  return Response.json({ error: "Internal Server Error", requestId }, {
+  return jsonResponse({ error: "Internal Server Error", requestId }, {
     status: 500,
     headers: { "X-Request-Id": requestId },
   });
@@ -165,5 +166,5 @@ export function refusal(
   requestId: string,
   headers: Record<string, string> = {},
 ): Response {
-  return Response.json({ error, code, requestId }, { status, headers: { ...headers, "X-Request-Id": requestId } });
+  return jsonResponse({ error, code, requestId }, { status, headers: { ...headers, "X-Request-Id": requestId } });
 }

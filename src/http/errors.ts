@@ -6,6 +6,7 @@ import { AppError, type ErrorDetails, type ErrorStatus, SlowDown } from "../erro
 import { invalidInput } from "../invalid_input.ts";
 import type { Log } from "../telemetry/log.ts";
 import { storageProblem } from "../store/storage_error.ts";
+import { jsonResponse } from "../json.ts";
 
 export interface ErrorBody {
   error: string;
@@ -45,7 +46,7 @@ export function errorResponse(thrown: unknown, requestId: string, log: Log): Res
     ? { error: sentence(known.message), code: known.code, ...detailsOf(known) }
     : { error: `The server failed to answer. Its log has the cause under ${requestId}.`, code: "InternalError" };
   const headers = known instanceof HttpError ? known.headers : retryHeaders(known);
-  return Response.json(body, { status: known?.status ?? 500, headers: { ...headers, "X-Request-Id": requestId } });
+  return jsonResponse(body, { status: known?.status ?? 500, headers: { ...headers, "X-Request-Id": requestId } });
 }
 
 function detailsOf({ facts, details }: AppError): Pick<ErrorBody, "details"> {

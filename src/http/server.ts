@@ -6,6 +6,7 @@ import { AppError, messageOf } from "../errors.ts";
 import { type Client, clientOf } from "./client_address.ts";
 import { openableUrl } from "./endpoint.ts";
 import { errorResponse } from "./errors.ts";
+import { jsonResponse } from "../json.ts";
 import type { Serving } from "../serving.ts";
 import type { Log } from "../telemetry/log.ts";
 import { type Listener, openListener } from "./listener.ts";
@@ -142,7 +143,7 @@ export function serve(
 
 function internalError(error: unknown, log: Log): Response {
   log("error", `A response could not be made: ${messageOf(error)}`);
-  return Response.json({ error: "Internal Server Error", code: "InternalError" }, { status: 500 });
+  return jsonResponse({ error: "Internal Server Error", code: "InternalError" }, { status: 500 });
 }
 
 /** Reports whether requests with this method change nothing (RFC 9110, 9.2.1). */
@@ -164,7 +165,7 @@ function pause(ms: number): Promise<void> {
 }
 
 function noHost(): Response {
-  return Response.json({ error: "The Host header is missing or invalid.", code: "InvalidInput" }, {
+  return jsonResponse({ error: "The Host header is missing or invalid.", code: "InvalidInput" }, {
     status: 400,
     headers: { "X-Request-Id": crypto.randomUUID() },
   });
@@ -176,14 +177,14 @@ function toPages(): Response {
 }
 
 function functionsOnly(): Response {
-  return Response.json({ error: "This host serves functions only.", code: "NotFound" }, {
+  return jsonResponse({ error: "This host serves functions only.", code: "NotFound" }, {
     status: 404,
     headers: { "X-Request-Id": crypto.randomUUID() },
   });
 }
 
 function stopping(): Response {
-  return Response.json({ error: "The server is stopping.", code: "Stopping" }, {
+  return jsonResponse({ error: "The server is stopping.", code: "Stopping" }, {
     status: 503,
     headers: { "Retry-After": "5", Connection: "close", "X-Request-Id": crypto.randomUUID() },
   });
@@ -195,18 +196,18 @@ function healthResponse(
   refused: AppError | undefined,
 ): Response {
   if (request.method !== "GET" && request.method !== "HEAD") {
-    return Response.json({ error: "This path accepts GET, HEAD.", code: "MethodNotAllowed" }, {
+    return jsonResponse({ error: "This path accepts GET, HEAD.", code: "MethodNotAllowed" }, {
       status: 405,
       headers: { Allow: "GET, HEAD" },
     });
   }
   if (refused) {
-    return Response.json({ status: "unavailable", code: refused.code, error: refused.message, version }, {
+    return jsonResponse({ status: "unavailable", code: refused.code, error: refused.message, version }, {
       status: 503,
       headers: { "Cache-Control": "no-store" },
     });
   }
-  return Response.json({ status: "ok", version, ...(warnings.length > 0 && { warnings }) }, {
+  return jsonResponse({ status: "ok", version, ...(warnings.length > 0 && { warnings }) }, {
     headers: { "Cache-Control": "no-store" },
   });
 }

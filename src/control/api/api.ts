@@ -2,6 +2,7 @@
 
 import { OpenAPIHono } from "@hono/zod-openapi";
 import type { MiddlewareHandler } from "hono";
+import type { ContentfulStatusCode } from "hono/utils/http-status";
 import { AppError } from "../../errors.ts";
 import { type AdminActor, type AuditEvent, entitlementLost, type KeyActor, type Origin } from "../../actor.ts";
 import type { SignedInSession } from "../../core/admins/sessions.ts";
@@ -9,6 +10,7 @@ import type { Client } from "../../http/client_address.ts";
 import { readCookie } from "../../http/cookies.ts";
 import { type Credential, credentials, sessionToken } from "../../http/credentials.ts";
 import { errorResponse, methodNotAllowed, unauthorized } from "../../http/errors.ts";
+import { jsonText } from "../../json.ts";
 import { isFromOwnPage, isFromOwnPageOrNone, isSafeMethod } from "../../http/same_origin.ts";
 import { addAudit } from "./audit.ts";
 import { addBlobs } from "./blobs.ts";
@@ -45,7 +47,7 @@ export function createApi(deps: ApiDeps): Api {
     },
   });
   api.onError((error, c) => errorResponse(error, c.get("requestId"), deps.log));
-  api.use("*", answerHeaders(deps.newRequestId));
+  api.use("*", jsonWithLineFeed, answerHeaders(deps.newRequestId));
 
   // Before the guard: they contain no data, and a browser that opens the page sends no key.
   addDocs(api, deps.version);
@@ -87,6 +89,15 @@ export function createApi(deps: ApiDeps): Api {
   });
   return api;
 }
+
+/** Lets handlers answer JSON as all parts of the server do. */
+const jsonWithLineFeed: MiddlewareHandler<ApiEnv> = async (c, next) => {
+  const { body } = c;
+  c.json =
+    ((value: unknown, status?: ContentfulStatusCode, headers?: Record<string, string>) =>
+      body(jsonText(value), status, { "Content-Type": "application/json", ...headers })) as unknown as typeof c.json;
+  await next();
+};
 
 function answerHeaders(newRequestId: () => string): MiddlewareHandler<ApiEnv> {
   return async (c, next) => {

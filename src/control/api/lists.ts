@@ -3,6 +3,7 @@
 
 import { pageOf } from "../../paging.ts";
 import type { TypedResponse } from "hono";
+import { jsonResponse } from "../../json.ts";
 import { cursorOf, PAGE_MAX } from "../inputs/secret_schemas.ts";
 
 /** Rows per chunk of a whole list. Reading them takes a few milliseconds, in which no other request is served. */
@@ -37,10 +38,10 @@ export async function answerList<Name extends string, Row extends { readonly id:
 
   if (limit !== undefined || cursor > 0) {
     const { shown, next } = await page(cursor, limit ?? PAGE_MAX);
-    return typed(Response.json({ [name]: shown, next: next === undefined ? null : cursorOf(next) }));
+    return typed(jsonResponse({ [name]: shown, next: next === undefined ? null : cursorOf(next) }));
   }
   const first = await page(0, PIECE);
-  if (first.next === undefined) return typed(Response.json({ [name]: first.shown }));
+  if (first.next === undefined) return typed(jsonResponse({ [name]: first.shown }));
   const stream = jsonStream(name, first, (after) => page(after, PIECE));
   return typed(new Response(stream, { headers: { "Content-Type": "application/json" } }));
 }
@@ -69,7 +70,7 @@ function jsonStream(
       const before = piece ? `{${JSON.stringify(name)}:[` : rows && ",";
       piece = undefined;
       next = more;
-      controller.enqueue(encoder.encode(before + rows + (next === undefined ? "]}" : "")));
+      controller.enqueue(encoder.encode(before + rows + (next === undefined ? "]}\n" : "")));
       if (next === undefined) controller.close();
     },
   }, { highWaterMark: 0 });
