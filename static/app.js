@@ -19,10 +19,25 @@ function timeText(iso, precise = false) {
   return text + fraction + (zone === undefined ? "" : " UTC");
 }
 
+const [DAY, MINUTE] = [{ day: "numeric", month: "short" }, { hour: "2-digit", minute: "2-digit" }];
+/** What short times show, as in components.tsx. */
+const FORMS = {
+  "day": DAY,
+  "day-minute": { ...DAY, ...MINUTE },
+  "minute": MINUTE,
+  "second": { ...MINUTE, second: "2-digit" },
+};
+
 /** Shows the times of a part of the page in the chosen zone; their titles are the server's texts. */
 function showTimes(root) {
   for (const time of root.querySelectorAll("time[datetime]")) {
     time.dataset.sent ??= time.title || time.textContent;
+    const { form } = time.dataset;
+    if (form) {
+      time.textContent = new Date(time.dateTime).toLocaleString("en-GB", { ...FORMS[form], timeZone: timeZone() })
+        .replace(",", "");
+      continue;
+    }
     // For a text such as "3 days ago", only the title is the exact time.
     if (time.hasAttribute("data-relative")) time.title = timeText(time.dateTime);
     else {

@@ -1,5 +1,5 @@
 // Follows the logs: adds new entries at the top of the list as the server sends them, until the user pauses it. Applies
-// the filter when one of its fields changes.
+// the filter when one of its fields changes, and a time that is chosen in the histogram.
 
 /** How many entries stay on the page; older ones are on the following pages. */
 const ENTRIES_MAX = 1_000;
@@ -74,6 +74,10 @@ function follow() {
   const words = wordsOf(address.searchParams.get("search") ?? "");
   let source;
   let waiting = [];
+  const say = (text, kind) => {
+    state.textContent = text;
+    state.className = `status ${kind}`;
+  };
 
   /** Adds many entries at once; adding each on its own would cause a layout for each. */
   const show = () => {
@@ -88,8 +92,8 @@ function follow() {
   const start = () => {
     source = new EventSource(address);
     button.textContent = "Pause";
-    source.addEventListener("open", () => state.textContent = "Live");
-    source.addEventListener("error", () => state.textContent = "Connection lost; trying again");
+    source.addEventListener("open", () => say("Live", "ok"));
+    source.addEventListener("error", () => say("Connection lost; trying again", "bad"));
     source.addEventListener("log", ({ data, lastEventId }) => {
       const entry = JSON.parse(data);
       address.searchParams.set("since", lastEventId);
@@ -103,14 +107,14 @@ function follow() {
     });
     source.addEventListener("lost", ({ data }) => {
       const { lines } = JSON.parse(data);
-      state.textContent = `${lines ?? "Some"} entries arrived too fast to be shown; reload the page to see them.`;
+      say(`${lines ?? "Some"} entries arrived too fast to be shown; reload the page to see them.`, "warn");
     });
   };
 
   button.addEventListener("click", () => {
     if (source.readyState !== EventSource.CLOSED) {
       source.close();
-      state.textContent = "Paused";
+      say("Paused", "off");
       button.textContent = "Resume";
     } else start();
   });
@@ -121,6 +125,86 @@ function follow() {
   start();
 }
 
+/** Chooses a time in the histogram: by dragging over bars, and among their links by the arrow keys. */
+function choose(histogram) {
+  const [from, width, count] = ["from", "width", "count"].map((name) => Number(histogram.dataset[name]));
+  const selection = document.createElement("div");
+  selection.className = "selection";
+  let start;
+  const barAt = ({ clientX }) => {
+    const { left, width } = histogram.getBoundingClientRect();
+    return Math.min(count - 1, Math.max(0, Math.floor((clientX - left) / width * count)));
+  };
+  const draw = (end) => {
+    const [first, last] = [Math.min(start, end), Math.max(start, end)];
+    selection.style.left = `${first / count * 100}%`;
+    selection.style.width = `${(last - first + 1) / count * 100}%`;
+    histogram.append(selection);
+  };
+  histogram.addEventListener("dragstart", (event) => event.preventDefault());
+  histogram.addEventListener("pointerdown", (event) => {
+    if (event.button === 0 && event.pointerType !== "touch") start = barAt(event);
+  });
+  addEventListener("pointermove", (event) => {
+    if (start === undefined) return;
+    if (event.buttons === 0) start = undefined;
+    else if (barAt(event) !== start || selection.isConnected) draw(barAt(event));
+  });
+  addEventListener("pointerup", (event) => {
+    const [first, last] = start === undefined ? [] : [start, barAt(event)].sort((a, b) => a - b);
+    start = undefined;
+    if (first === undefined || !selection.isConnected) return;
+    const address = new URL(location.href);
+    address.searchParams.set("range", "custom");
+    address.searchParams.set("from", new Date(from + first * width).toISOString());
+    address.searchParams.set("to", new Date(from + (last + 1) * width).toISOString());
+    address.searchParams.delete("cursor");
+    location.assign(address);
+  });
+  const links = [...histogram.querySelectorAll("a")];
+  for (const link of links.slice(0, -1)) link.tabIndex = -1;
+  histogram.addEventListener("keydown", (event) => {
+    const at = links.indexOf(document.activeElement);
+    const to = links[{ ArrowLeft: at - 1, ArrowRight: at + 1, Home: 0, End: links.length - 1 }[event.key]];
+    if (at === -1 || !to) return;
+    event.preventDefault();
+    links[at].tabIndex = -1;
+    to.tabIndex = 0;
+    to.focus();
+  });
+}
+
+/** Adds a button that copies what an entry shows as JSON when it is unfolded. */
+function offerCopy(details) {
+  const more = details.querySelector(".more");
+  if (!details.open || more.querySelector("button")) return;
+  const entry = details.closest(".entry");
+  const text = (selector) => entry.querySelector(selector)?.textContent.trim() || undefined;
+  const duration = text(".took");
+  const json = {
+    at: entry.querySelector("time").dateTime,
+    level: text("summary .level"),
+    function: text(".of"),
+    event: entry.querySelector(".event").textContent || undefined,
+    message: entry.querySelector(".text").textContent,
+    requestId: text(".whole-request code"),
+    durationMs: duration && parseFloat(duration),
+    node: text(".node")?.replace("Node ", ""),
+  };
+  const source = document.createElement("pre");
+  source.hidden = true;
+  source.id = `json-${document.querySelectorAll("[id^=json-]").length}`;
+  source.textContent = JSON.stringify(json, null, 2);
+  const button = document.createElement("button");
+  button.type = "button";
+  button.className = "link";
+  button.dataset.copy = source.id;
+  button.textContent = "Copy as JSON";
+  const item = document.createElement("li");
+  item.append(button, source);
+  more.append(item);
+}
+
 /** Sends the form when a field changes, so that it needs no button. */
 function applyAtOnce(form) {
   form.querySelector("button[type=submit]").hidden = true;
@@ -128,4 +212,6 @@ function applyAtOnce(form) {
 }
 
 for (const form of document.querySelectorAll("form[data-apply]")) applyAtOnce(form);
+for (const histogram of document.querySelectorAll(".histogram")) choose(histogram);
+list?.addEventListener("toggle", ({ target }) => offerCopy(target), true);
 if (box) follow();

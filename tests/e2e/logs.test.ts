@@ -214,8 +214,55 @@ Deno.test("a bar of the histogram narrows the time to its own", async () => {
     assert.ok((await messages(page)).length > 0);
     assert.equal(new URL(page.url()).searchParams.get("level"), "error");
   }
+  const length = () => {
+    const { searchParams } = new URL(page.url());
+    return Date.parse(searchParams.get("to")!) - Date.parse(searchParams.get("from")!);
+  };
+  assert.equal(length(), 1_000);
+  await page.getByRole("link", { name: "Zoom out" }).click();
+  await page.waitForURL((url) => !url.href.includes("cursor"));
+  await page.getByRole("list", { name: "Numbers of entries" }).getByText(/error/).waitFor();
+  assert.ok(length() > 1_000);
+});
+
+Deno.test("bars are reached by the arrow keys, say what they count, and a time is chosen by dragging over them", async () => {
+  await using server = await startApp();
+  await deploy(server, "speaking", SPEAKING);
+  await run(server, "/speaking?say=line&times=3&level=error");
+  await using visit = await signIn(server);
+  const { page } = visit;
+  await page.goto("/web/logs?range=15m");
+  await page.getByText("Live", { exact: true }).waitFor();
+  await run(server, "/speaking?say=later");
+  await page.getByText("later").waitFor();
+  await page.reload();
+  const bars = page.getByRole("list", { name: "Entries over time" }).getByRole("link");
+  assert.match((await bars.last().textContent())!, /^\d+ \w+ \d\d:\d\d to \d\d:\d\d(:\d\d)?: \d entr(y|ies)/);
+  /** Whether the link of a bar has the focus and shows what it counts. */
+  const isAt = (index: number) =>
+    page.evaluate(`(() => {
+      const bar = [...document.querySelectorAll(".bars a")].at(${index});
+      return bar === document.activeElement && getComputedStyle(bar.querySelector(".bar-tip")).opacity === "1";
+    })()`);
+  assert.equal(await isAt(-1), false);
+  await bars.last().focus();
+  await page.keyboard.press("Home");
+  assert.ok(await isAt(0));
+  await page.keyboard.press("End");
+  await page.keyboard.press("Shift+Tab");
+  await page.keyboard.press("Tab");
+  assert.ok(await isAt(-1), "one stop for the Tab key");
+
+  const box = (await page.locator(".histogram").boundingBox())!;
+  await page.mouse.move(box.x + box.width / 2, box.y + 20);
+  await page.mouse.down();
+  await page.mouse.move(box.x + box.width - 2, box.y + 20, { steps: 4 });
+  await page.mouse.up();
+  await page.waitForURL(/range=custom/);
   const { searchParams } = new URL(page.url());
-  assert.equal(Date.parse(searchParams.get("to")!) - Date.parse(searchParams.get("from")!), 1_000);
+  const length = Date.parse(searchParams.get("to")!) - Date.parse(searchParams.get("from")!);
+  assert.ok(length >= 7 * 60_000 && length <= 9 * 60_000, `${length}`);
+  assert.equal((await messages(page)).length, 4);
 });
 
 Deno.test("a request is a timeline of its events from the oldest on, also when its id is searched for", async () => {
@@ -270,16 +317,17 @@ Deno.test("a request is a timeline of its events from the oldest on, also when i
   await page.getByText("There are no entries of the request").waitFor();
 });
 
-Deno.test("an entry is a line that unfolds, and 25 fit on a screen of 720 pixels", async () => {
+Deno.test("an entry is a line that unfolds, and 25 fit on a screen of 800 pixels", async () => {
   await using server = await startApp();
   const id = await deploy(server, "speaking", SPEAKING, { keys: [await createGroup(server, "callers")] });
   await createSecret(server, "ANY", "value");
   const { value } = await createKey(server, 2, "caller");
-  await run(server, `/speaking?times=60&say=${encodeURIComponent("one line\nand another")}`, value);
-  await using visit = await signIn(server, { height: 720 });
+  await run(server, `/speaking?times=500&say=${encodeURIComponent("one line\nand another")}`, value);
+  await using visit = await signIn(server, { height: 800 });
   const { page } = visit;
   await page.goto(`/web/logs?functionId=${id}`);
   await page.getByText("Live", { exact: true }).waitFor();
+  await page.getByText("500 entries").first().waitFor();
   const shown = () =>
     page.evaluate(`[...document.querySelectorAll("#entries > li")]
       .filter((entry) => entry.getBoundingClientRect().bottom <= innerHeight).length`);
@@ -288,6 +336,12 @@ Deno.test("an entry is a line that unfolds, and 25 fit on a screen of 720 pixels
   assert.equal(await entry.getByText("Only this function").isVisible(), false);
   await entry.locator("summary").click();
   assert.equal(await entry.getByText("Only this function").isVisible(), true);
+  await visit.context.grantPermissions(["clipboard-read", "clipboard-write"]);
+  await entry.getByRole("button", { name: "Copy as JSON" }).click();
+  await page.getByText("Copied.").waitFor();
+  const { at, requestId, ...copied } = JSON.parse(await page.evaluate("navigator.clipboard.readText()"));
+  assert.deepEqual(copied, { level: "info", function: "speaking", message: "one line\nand another 499" });
+  assert.deepEqual([at, requestId], [await entry.locator("time").getAttribute("datetime"), requestId]);
 });
 
 Deno.test("the page is accessible, in light and dark, on a wide screen and a narrow one", async () => {

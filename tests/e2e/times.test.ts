@@ -18,7 +18,7 @@ Deno.test("logs, audit and metrics show times in the reader's zone, or all in UT
   /** Hours between what a page shows and UTC, by the first time on it. */
   const offsetOn = async (path: string): Promise<number> => {
     await page.goto(path);
-    const time = page.locator("main time[datetime]:not([data-relative])").first();
+    const time = page.locator("main time[datetime]:not([data-relative], [data-form])").first();
     const shown = (await time.textContent())!;
     const [, hour] = /(\d\d):\d\d/.exec(shown)!;
     const utc = new Date((await time.getAttribute("datetime"))!).getUTCHours();
@@ -43,7 +43,7 @@ Deno.test("logs, audit and metrics show times in the reader's zone, or all in UT
   await page.getByRole("button", { name: "Times in UTC" }).waitFor();
   for (const path of paths) assert.equal(await offsetOn(path), 0, path);
   await page.goto("/web/metrics");
-  await page.locator(".u-legend").first().waitFor();
+  await page.locator(".plot canvas").first().waitFor();
   await openAccountMenu(page);
   await page.getByRole("button", { name: "Times in UTC" }).click();
   for (const path of paths) assert.equal(await offsetOn(path), 9, path);

@@ -21,6 +21,7 @@ export const ASSETS: Readonly<Record<string, Asset>> = {
   "api.css": css(() => import("../../../../static/api.css", { with: { type: "text" } })),
   "app.css": css(() => import("../../../../static/app.css", { with: { type: "text" } })),
   "audit.css": css(() => import("../../../../static/audit.css", { with: { type: "text" } })),
+  "bars.css": css(() => import("../../../../static/bars.css", { with: { type: "text" } })),
   "cluster.css": css(() => import("../../../../static/cluster.css", { with: { type: "text" } })),
   "components.css": css(() => import("../../../../static/components.css", { with: { type: "text" } })),
   "docs.css": css(() => import("../../../../static/docs.css", { with: { type: "text" } })),

@@ -31,6 +31,23 @@ export function Time({ ms }: { ms: number }) {
   return <time datetime={iso}>{iso.slice(0, 16).replace("T", " ")} UTC</time>;
 }
 
+/** How much of a time is shown where its day, or its length, is clear: the same as in static/app.js. */
+export type TimeForm = "day" | "day-minute" | "minute" | "second";
+
+const MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+
+/** A point in time in a few characters, such as on an axis. Scripts replace the text as that of `Time`. */
+export function ShortTime({ ms, form }: { ms: number; form: TimeForm }) {
+  const iso = new Date(ms).toISOString();
+  const day = `${Number(iso.slice(8, 10))} ${MONTHS[Number(iso.slice(5, 7)) - 1]}`;
+  const clock = iso.slice(11, form === "second" ? 19 : 16);
+  return (
+    <time datetime={iso} data-form={form}>
+      {form === "day" ? day : form === "day-minute" ? `${day} ${clock}` : clock}
+    </time>
+  );
+}
+
 /** Units with their length, and the shortest time that they are used for. */
 const SPANS: readonly (readonly [unit: Intl.RelativeTimeFormatUnit, ms: number, from: number])[] = [
   ["year", 365 * 86_400_000, 730 * 86_400_000],

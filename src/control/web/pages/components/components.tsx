@@ -27,6 +27,7 @@ import {
   Tabs,
   Tooltip,
 } from "../../ui/components.tsx";
+import { BarChart } from "../../ui/bar_chart.tsx";
 import { DataTable } from "../../ui/data_table.tsx";
 import { TextField } from "../../ui/fields.tsx";
 import { ICON_NAMES } from "../../icons/names.ts";
@@ -39,7 +40,7 @@ export function addComponents(web: Web): void {
   web.get(PATH, (c) =>
     page(c, {
       title: "Components",
-      styles: ["components.css"],
+      styles: ["bars.css", "components.css"],
       children: (
         <>
           <div class="components">
@@ -63,6 +64,9 @@ export function addComponents(web: Web): void {
             </Shown>
             <Shown name="Surfaces">
               <Surfaces />
+            </Shown>
+            <Shown name="Charts">
+              <Bars />
             </Shown>
             <Shown name="Moving about">
               <Moving />
@@ -266,6 +270,26 @@ function States() {
       <div class="toast notice" role="status">Saved orders.ts.</div>
       <Skeleton />
     </>
+  );
+}
+
+const HOUR_MS = 3_600_000;
+/** Calls, errors and warnings of each hour. */
+const HOURS = [[12, 0, 1], [30, 2, 0], [0, 0, 0], [45, 0, 4], [60, 12, 3], [8, 0, 0], [25, 1, 0], [3, 0, 0]] as const;
+
+function Bars() {
+  return (
+    <BarChart
+      label="Entries by hour"
+      summary="Entries by hour: 205, at most 75 in an hour."
+      from={Date.UTC(2026, 0, 31, 12)}
+      widthMs={HOUR_MS}
+      bars={HOURS.map(([info, error, warn]) => ({
+        parts: [{ kind: "error", value: error }, { kind: "warn", value: warn }, { kind: "info", value: info }],
+        says: `${info + error + warn} entries`,
+        href: PATH,
+      }))}
+    />
   );
 }
 

@@ -1,9 +1,11 @@
 // Implements the bar between the histogram and the entries: their numbers, what follows them, and what saves them.
 
+import { Icon } from "../../icons/icon.tsx";
 import type { SilentNode } from "../../../../telemetry/cluster/node_logs.ts";
 import { LEVELS, type LogHistogram } from "../../../../telemetry/logs.ts";
 import { count, plural } from "../../ui/format.ts";
 import { type Filter, logsPath, type LogsPlace } from "./filter.tsx";
+import type { TimeRange } from "./time_range.ts";
 
 const LEVEL_COUNTS = {
   error: (number: number) => plural(number, "error"),
@@ -46,7 +48,9 @@ export function Download({ query }: { query: URLSearchParams }) {
   const href = (format: string) => `/api/logs/export?${new URLSearchParams([...query, ["format", format]])}`;
   return (
     <p class="downloads">
-      <span>Download</span> <a href={href("jsonl")} download>JSON lines</a> <a href={href("text")} download>Text</a>
+      <Icon name="download" />
+      <span class="visually-hidden">Download</span> <a href={href("jsonl")} download>JSON lines</a>{" "}
+      <a href={href("text")} download>Text</a>
     </p>
   );
 }
@@ -60,12 +64,29 @@ export function Silent({ nodes }: { nodes: readonly SilentNode[] }) {
   );
 }
 
+/** Leads from a time to twice its length around it. */
+export function ZoomOut({ place, filter, range: { bars: { from, widthMs, count }, until }, now }: {
+  place: LogsPlace;
+  filter: Filter;
+  range: TimeRange;
+  now: number;
+}) {
+  const length = widthMs * count;
+  const end = (until ?? from + length) + length / 2;
+  const href = logsPath(place, filter, {
+    range: "custom",
+    from: new Date(from - length / 2).toISOString(),
+    to: new Date(Math.min(end, now)).toISOString(),
+  });
+  return <a href={href}>Zoom out</a>;
+}
+
 /** The controls for following the log; the script shows them. */
 export function Following({ query, newest }: { query: URLSearchParams; newest: string }) {
   const since = new URLSearchParams([...query, ["since", newest]]);
   return (
     <div id="following" class="following" data-stream={`/api/logs/stream?${since}`} hidden>
-      <span id="following-state" role="status"></span>
+      <span id="following-state" class="status" role="status"></span>
       <button type="button" class="secondary" id="pause">Pause</button>
     </div>
   );

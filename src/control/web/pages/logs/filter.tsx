@@ -91,6 +91,14 @@ export function FilterForm({ place, filter, range, problems, matrix }: FilterPro
   return (
     <form method="get" action={place.path} class="log-filter" data-apply>
       <SelectField name="range" label={LABELS.range} value={range.name} options={options} problems={problems} />
+      <SelectField
+        name="level"
+        label={LABELS.level}
+        value={filter.level}
+        empty="All levels"
+        options={LEVEL_OPTIONS}
+        problems={problems}
+      />
       {place.functionId === undefined && (
         <OwnerField
           matrix={matrix}
@@ -102,14 +110,6 @@ export function FilterForm({ place, filter, range, problems, matrix }: FilterPro
           problems={problems}
         />
       )}
-      <SelectField
-        name="level"
-        label={LABELS.level}
-        value={filter.level}
-        empty="All levels"
-        options={LEVEL_OPTIONS}
-        problems={problems}
-      />
       <TextField
         name="search"
         type="search"

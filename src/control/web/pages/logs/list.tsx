@@ -10,7 +10,7 @@ import { ProblemSummary } from "../../ui/fields.tsx";
 import type { WebDeps } from "../../shell/deps.ts";
 import { attempt, type Problems } from "../../shell/forms.ts";
 import { FormToken } from "../../shell/submissions.tsx";
-import { Counts, Download, Following, Silent } from "./bar.tsx";
+import { Counts, Download, Following, Silent, ZoomOut } from "./bar.tsx";
 import { Entries, functionNames, requestPath } from "./entries.tsx";
 import {
   apiQuery,
@@ -102,7 +102,7 @@ export async function logsView(
   const ofFilter = { place, filter, range, problems, matrix };
   return {
     scripts: ["logs.js"],
-    styles: ["logs.css"],
+    styles: ["bars.css", "logs.css"],
     filterForm: <FilterForm {...ofFilter} />,
     children: (
       <>
@@ -111,6 +111,7 @@ export async function logsView(
         {!problems && <Bars place={place} filter={filter} range={range} histogram={histogram} />}
         <div class="log-bar">
           {!problems && <Counts histogram={histogram} place={place} filter={filter} />}
+          {!problems && range.name === "custom" && <ZoomOut place={place} filter={filter} range={range} now={now()} />}
           <CustomTime {...ofFilter} />
           {!cursor && !problems && range.until === undefined && (
             <Following query={apiQuery(filter, { from: undefined, until: undefined })} newest={found.newest} />
