@@ -54,7 +54,7 @@ Deno.test("the page shows what was called, of all functions and of one, in chart
     await inSidebar(page, "Metrics").click();
     assert.equal(await page.getByRole("heading", { level: 1 }).textContent(), "Metrics");
     await page.locator("canvas").nth(3).waitFor();
-    for (const chart of ["calls errors timeouts refusals", "p50 p95 p99", "starts", "reads"]) {
+    for (const chart of ["calls errors", "p50 p95 p99", "starts", "reads"]) {
       assert.ok(await isDrawn(page, chart), chart);
     }
     assert.deepEqual([await sum(page, "calls"), await sum(page, "errors"), await sum(page, "reads")], [4, 1, 3]);
@@ -64,6 +64,9 @@ Deno.test("the page shows what was called, of all functions and of one, in chart
     assert.deepEqual((await row.getByRole("cell").allTextContents()).slice(0, 3), ["3", "0", "0"]);
 
     await row.getByRole("link", { name: "orders" }).click();
+    await page.waitForURL("/web/functions/1/metrics?range=hour");
+    // The address from before there was such a tab.
+    await page.goto("/web/metrics?function=1&range=hour");
     assert.equal(await page.getByRole("heading", { level: 1 }).textContent(), "Metrics of orders");
     assert.deepEqual([await sum(page, "calls"), await sum(page, "errors")], [3, 0]);
     // The choice applies at once.
@@ -85,7 +88,8 @@ Deno.test("the page shows what was called, of all functions and of one, in chart
     const { page } = visit;
     await page.goto("/web/metrics");
     const totals = await page.locator("#metrics .tiles > li").allTextContents();
-    assert.match(totals[0]!, /^Calls\s*4\s*none before/);
+    assert.match(totals[0]!, /^Calls\s*4\s*$/);
+    assert.equal(await page.getByText("Nothing was called in the hour before").count(), 1);
     assert.match(totals[1]!, /^Error rate\s*25 %\s*1 error/);
     assert.match(totals[2]!, /^p50\s*[\d.]+ ms/);
     const change = page.locator("#changes").getByRole("link", { name: "Deployment 1: ship orders" });
@@ -93,6 +97,36 @@ Deno.test("the page shows what was called, of all functions and of one, in chart
     assert.equal(await mark.getAttribute("href"), await change.getAttribute("href"));
     await change.click();
     assert.equal(new URL(page.url()).pathname, "/web/deployments/1");
+  });
+
+  await t.step("the tables are sorted by a click on a heading, and a legend hides its line", async () => {
+    await using visit = await signIn(server);
+    const { page } = visit;
+    await page.goto("/web/metrics");
+    const table = page.getByRole("region", { name: "Calls by function" });
+    const names = () => table.getByRole("rowheader").allTextContents();
+    assert.deepEqual(await names(), ["orders", "broken"]);
+    for (const expected of [["broken", "orders"], ["orders", "broken"]]) {
+      await table.getByRole("link", { name: "Errors" }).click();
+      await page.waitForURL(expected[0] === "broken" ? /sort=errors&order=desc/ : /sort=errors&order=asc/);
+      assert.deepEqual(await names(), expected);
+    }
+    assert.equal(await table.getByRole("columnheader", { name: "Errors" }).getAttribute("aria-sort"), "ascending");
+    await table.getByRole("link", { name: "Function" }).click();
+    await page.waitForURL(/sort=name&order=asc/);
+    assert.deepEqual(await names(), ["broken", "orders"]);
+
+    assert.ok(await isDrawn(page, "calls errors"));
+    const legend = page.locator("[data-chart^=calls]").getByRole("button", { name: "Calls" });
+    await legend.click();
+    assert.equal(await legend.getAttribute("aria-pressed"), "false");
+    while (await isDrawn(page, "calls errors"));
+    await legend.click();
+    while (!await isDrawn(page, "calls errors"));
+    const { x, y, width, height } = (await page.locator("[data-chart^=calls] .u-over").boundingBox())!;
+    await page.mouse.move(x + width / 2, y + height / 2);
+    await page.locator("[data-chart^=calls] .at").filter({ hasText: /\d\d:\d\d/ }).waitFor();
+    assert.match((await legend.textContent())!, /Calls\s+0/);
   });
 
   await t.step("of a function as a tab of its page, with times to choose from", async () => {
@@ -127,7 +161,7 @@ Deno.test("the page shows what was called, of all functions and of one, in chart
     while (await sum(page, "calls") === before);
     assert.equal(await sum(page, "calls"), before + 1);
     assert.ok(await page.locator("#numbers").isVisible(), "what was open stays open");
-    assert.ok(await isDrawn(page, "calls errors timeouts refusals"));
+    assert.ok(await isDrawn(page, "calls errors"));
     const pause = page.getByRole("button", { name: "Pause" });
     await pause.click();
     await page.getByText("Paused", { exact: true }).waitFor();
