@@ -85,7 +85,7 @@ Deno.test("the first steps know what is done, lead on, and end with an answer", 
   await t.step("after the first answer the steps are gone and the overview tells of it", async () => {
     await page.goto("/web");
     while (await steps.count() > 0) await page.reload();
-    const tile = (title: string) => page.locator(".tiles > li").filter({ hasText: new RegExp(`^\\s*${title}`) });
+    const tile = (title: string) => page.locator(".state > li").filter({ hasText: new RegExp(`^\\s*${title}`) });
     assert.match(await tile("Functions").textContent() ?? "", /1.*1 enabled/);
     assert.match(await tile("Calls, last hour").textContent() ?? "", /1.*no errors/);
     assert.match(await shell(line), /"message":"Hello, name!","signature":"[0-9a-f]{64}"/);

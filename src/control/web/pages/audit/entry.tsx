@@ -4,10 +4,7 @@ import { auditEntry } from "../../../../core/audit/export.ts";
 import type { AuditRow } from "../../../../store/audit.ts";
 import { Fact, Facts, Time } from "../../ui/components.tsx";
 import { DataTable } from "../../ui/data_table.tsx";
-import { phraseOf } from "./phrases.ts";
-
-/** Names of actors without a name of their own. */
-const WHO: Readonly<Record<string, string>> = { visitor: "Someone", operator: "The operator", server: "The server" };
+import { phraseOf, WHO } from "./phrases.ts";
 
 export function Entry({ row }: { row: AuditRow }) {
   const { did, name } = phraseOf(row);

@@ -101,6 +101,18 @@ const PHRASES: Readonly<Record<Action, Phrase>> = {
   "node.forgotten": { did: "found removed from the list of nodes", ...NODE },
 };
 
+/** Names of actors without a name of their own. */
+export const WHO: Readonly<Record<string, string>> = {
+  visitor: "Someone",
+  operator: "The operator",
+  server: "The server",
+};
+
+/** Returns who did something, as the first words of a sentence. */
+export function whoOf({ actorKind, actorName }: AuditRow): string {
+  return WHO[actorKind] ?? `${actorKind === "key" ? "API key " : ""}${actorName ?? actorKind}`;
+}
+
 /** Returns the words between the actor and the subject's name, and that name; "" without one. */
 export function phraseOf(row: AuditRow): { did: string; name: string } {
   // A row that another program altered may have any action.

@@ -17,6 +17,13 @@ const NAMED_MAX = 10;
 const LEAKS_MAX = 200;
 const ERROR_MAX_LENGTH = 300;
 
+interface Action {
+  readonly href: string;
+  readonly label: string;
+  /** The rest of the label, which is clear to those who see what the action is next to. */
+  readonly of?: string;
+}
+
 /** Something that needs attention. */
 export interface Concern {
   /** A sentence or two. */
@@ -24,7 +31,7 @@ export interface Concern {
   /** What the server or a function says about it. */
   readonly message?: string | null | undefined;
   /** Where it is solved; none if that is not on a page. */
-  readonly action?: { readonly href: string; readonly label: string };
+  readonly action?: Action;
   /** Another page that helps. */
   readonly more?: { readonly href: string; readonly label: string };
 }
@@ -60,7 +67,12 @@ export function Attention({ concerns }: { concerns: readonly Concern[] }) {
             </div>
             <div class="actions">
               {more && <a href={more.href}>{more.label}</a>}
-              {action && <ButtonLink href={action.href} kind="secondary" isSmall>{action.label}</ButtonLink>}
+              {action && (
+                <ButtonLink href={action.href} kind="secondary" isSmall>
+                  {action.label}
+                  {action.of && <span class="visually-hidden">{action.of}</span>}
+                </ButtonLink>
+              )}
             </div>
           </li>
         ))}
@@ -139,7 +151,7 @@ async function functionConcerns(deps: WebDeps): Promise<Concern[]> {
       </>
     ),
     message: reason,
-    action: { href: `/web/functions/${entry.id}`, label: `Fix ${entry.name}` },
+    action: { href: `/web/functions/${entry.id}`, label: "Fix", of: entry.name },
   }));
   const suspendedOnes = suspended().map((id) => {
     const entry = registry.get(id);
@@ -150,7 +162,7 @@ async function functionConcerns(deps: WebDeps): Promise<Concern[]> {
         </>
       ),
       message: health(id).lastDeath,
-      action: { href: `/web/functions/${id}`, label: `Fix ${entry.name}` },
+      action: { href: `/web/functions/${id}`, label: "Fix", of: entry.name },
     };
   });
   return [
@@ -174,7 +186,7 @@ async function failingConcerns({ registry, metrics, allLogs, now }: WebDeps): Pr
       ),
       message: last?.message,
       ...(last?.requestId && { more: { href: requestPath(last.requestId), label: "Last request" } }),
-      action: { href: `/web/functions/${functionId}/logs?level=error`, label: `Errors of ${entry.name}` },
+      action: { href: `/web/functions/${functionId}/logs?level=error`, label: "Errors", of: `of ${entry.name}` },
     }];
   }));
   return concerns.flat();
@@ -197,7 +209,7 @@ function leakConcerns({ audit, registry, now }: WebDeps): Concern[] {
           <Ago ms={at} now={now()} />.
         </>
       ),
-      action: { href: `/web/audit?${query}`, label: entry ? `What was found in ${entry.name}` : "What was found" },
+      action: { href: `/web/audit?${query}`, label: "What was found", ...(entry && { of: `in ${entry.name}` }) },
     };
   });
   return fewOf(leaks, "more functions sent secrets");

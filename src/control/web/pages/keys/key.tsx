@@ -63,7 +63,7 @@ function keyPage(c: Context<WebEnv>, deps: WebDeps, form: FormState<ListedKey, V
   const isAltered = deps.isAltered("api_keys", key.id);
   return page(c, {
     title: `API key ${key.name}`,
-    styles: ["keys.css", "home.css"],
+    styles: ["keys.css", "bars.css", "home.css"],
     trail: [[`/web/keys/groups/${key.groupId}`, key.groupName]],
     actions: (
       <>
