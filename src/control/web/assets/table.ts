@@ -38,7 +38,6 @@ export const ASSETS: Readonly<Record<string, Asset>> = {
   "secrets.css": css(() => import("../../../../static/secrets.css", { with: { type: "text" } })),
   "settings.css": css(() => import("../../../../static/settings.css", { with: { type: "text" } })),
   "tokens.css": css(() => import("../../../../static/tokens.css", { with: { type: "text" } })),
-  "uplot.css": css(() => import("uplot/dist/uPlot.min.css", { with: { type: "text" } })),
   "app.js": js(() => import("../../../../static/app.js", { with: { type: "text" } })),
   "cluster.js": js(() => import("../../../../static/cluster.js", { with: { type: "text" } })),
   "docs.js": js(() => import("../../../../static/docs.js", { with: { type: "text" } })),

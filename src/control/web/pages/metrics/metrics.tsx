@@ -84,7 +84,7 @@ function viewOf(
   const before = isEmpty ? undefined : totalOf(metrics.points(resolution, subject, from - periods * length, from));
   return {
     scripts: ["metrics.js"],
-    styles: ["uplot.css", "metrics.css"],
+    styles: ["metrics.css"],
     children: (
       <div id="metrics">
         <Compared range={range} before={before} />
