@@ -132,11 +132,13 @@ export function createMetricStore(db: Database): MetricStore {
        ${of("metrics", "calls, errors")} UNION ALL ${of("node_metrics", "calls, errors")}
      )`,
   );
+  const failed = (table: string) =>
+    `SELECT function_id, errors + timeouts AS failures FROM ${table} INDEXED BY ${table}_by_failures
+     WHERE length_ms = ?1 AND at >= ?2 AND errors + timeouts > 0 AND function_id > 0`;
   const failing = db.prepare(
-    `SELECT function_id AS functionId, sum(calls) AS calls, sum(errors + timeouts) AS failures FROM (
-       ${since("metrics", "function_id, calls, errors, timeouts")}
-       UNION ALL ${since("node_metrics", "function_id, calls, errors, timeouts")}
-     ) GROUP BY function_id HAVING failures > 0 ORDER BY failures DESC, function_id LIMIT ?3`,
+    `SELECT function_id AS functionId, sum(failures) AS failures FROM (${failed("metrics")} UNION ALL ${
+      failed("node_metrics")
+    }) GROUP BY function_id ORDER BY failures DESC, function_id LIMIT ?3`,
   );
   const each = `function_id <> ${ALL_FUNCTIONS}`;
   const callsOfEach = db.prepare(
@@ -182,8 +184,10 @@ export function createMetricStore(db: Database): MetricStore {
     callsOf: (resolution: Resolution, functionId: FunctionId, from: number): { calls: number; errors: number } =>
       first<{ calls: number; errors: number }>(callsOf, RESOLUTIONS[resolution], functionId, from)!,
 
-    failing: (resolution: Resolution, from: number, limit: number): FailingRow[] =>
-      all<FailingRow & Row>(failing, RESOLUTIONS[resolution], from, limit),
+    failing(resolution, from, limit) {
+      const worst = all<Omit<FailingRow, "calls"> & Row>(failing, RESOLUTIONS[resolution], from, limit);
+      return worst.map((row) => ({ ...row, calls: this.callsOf(resolution, row.functionId, from).calls }));
+    },
 
     callsOfEach: (resolution, from) => all<SubjectCalls & Row>(callsOfEach, RESOLUTIONS[resolution], from),
 
