@@ -1,12 +1,14 @@
 // Lists the packages that functions use, with versions and users, and updates packages.
 
 import { join } from "node:path";
+import { rcompare } from "semver";
 import type { Actor, Recorder } from "../actor.ts";
 import { AppError, invalid, notFound } from "../errors.ts";
 import type { FunctionId } from "../ids.ts";
 import type { Builder } from "./modules/builder.ts";
 import type { Imports, ModuleGraph, Trial } from "./modules/imports.ts";
 import { EMPTY_LOCK, type Lock, nameOf, parseLock, versionOf } from "./packages/lock.ts";
+import { type PackageAbout, readAbout } from "./packages/package_about.ts";
 import type { PackageLocks } from "./packages/package_locks.ts";
 import { updateLock, versionsOf } from "./package_update.ts";
 import type { Findings } from "./checks/preflight.ts";
@@ -21,12 +23,17 @@ export interface InstalledPackage {
   readonly native: boolean;
   /** Size of all versions in bytes. JSR modules are not counted. */
   readonly size: number;
+  /** Of its newest version; null if it says nothing about itself. */
+  readonly description: string | null;
+  /** Newest first. */
   readonly versions: readonly InstalledVersion[];
 }
 
 export interface InstalledVersion {
   readonly version: string;
   readonly size: number;
+  /** As the package writes it, such as "MIT"; null if it names none. Unknown for JSR. */
+  readonly license: string | null;
   readonly functions: readonly PackageUser[];
 }
 
@@ -35,6 +42,13 @@ export interface PackageUser {
   readonly name: string;
   /** Specifiers by which its code imports the package; empty if only other packages import it. */
   readonly specifiers: readonly string[];
+}
+
+/** A package that the code of a function imports itself. */
+export interface ImportedPackage {
+  readonly name: string;
+  readonly registry: "npm" | "jsr";
+  readonly version: string;
 }
 
 export interface UpdateRequest {
@@ -56,6 +70,8 @@ export interface UpdateResult {
 export interface Packages {
   /** Returns all packages in order of name. Builds module graphs that are not yet known. */
   list(): Promise<InstalledPackage[]>;
+  /** Returns what the code of a handler imports, in order of name; nothing while its imports are not known. */
+  importedBy(handler: string): ImportedPackage[];
   /**
    * Updates a package that functions import to another version.
    * @throws AppError NotFound (404) if none of the functions imports it; InvalidInput (400)
@@ -90,7 +106,7 @@ class PackageService implements Packages {
   readonly #load: (graph: ModuleGraph, entry: RegisteredFunction) => Promise<Findings>;
   readonly #record: Recorder;
   /** Cached by folder, as the files of a version never change. */
-  readonly #sizes = new Map<string, number>();
+  readonly #folders = new Map<string, PackageAbout & { readonly size: number }>();
   readonly #parts = new WeakMap<ModuleGraph, readonly Part[]>();
 
   constructor(options: PackagesOptions) {
@@ -125,15 +141,29 @@ class PackageService implements Packages {
       }
     }
     const shown = [...found.values()].sort((a, b) => a.name < b.name ? -1 : 1).map(async (one) => {
-      const versions = await Promise.all([...one.versions].map(async ([version, { folder, users }]) => ({
-        version,
-        size: folder === undefined ? 0 : await this.#sizeOf(folder),
-        functions: [...users.values()],
-      })));
-      const size = versions.reduce((sum, version) => sum + version.size, 0);
-      return { name: one.name, registry: one.registry, native: one.native, size, versions };
+      const newestFirst = [...one.versions].sort(([a], [b]) => rcompare(a, b));
+      const versions = await Promise.all(newestFirst.map(async ([version, { folder, users }]) => {
+        const { size, license, description } = folder === undefined ? UNKNOWN : await this.#about(folder);
+        return { version, size, license: license ?? null, description, functions: [...users.values()] };
+      }));
+      return {
+        name: one.name,
+        registry: one.registry,
+        native: one.native,
+        size: versions.reduce((sum, version) => sum + version.size, 0),
+        description: versions[0]?.description ?? null,
+        versions: versions.map(({ description: _, ...version }) => version),
+      };
     });
     return await Promise.all(shown);
+  }
+
+  importedBy(handler: string): ImportedPackage[] {
+    const graph = this.#imports.current(handler);
+    if (!graph?.lock) return [];
+    return this.#partsOf(graph).filter(({ specifiers }) => specifiers.length > 0)
+      .map(({ packageName, registry, version }) => ({ name: packageName, registry, version }))
+      .sort((a, b) => a.name < b.name ? -1 : 1);
   }
 
   async update(
@@ -182,12 +212,12 @@ class PackageService implements Packages {
     return { updated: problems.length > 0 ? [] : updated, problems, warnings };
   }
 
-  async #sizeOf(folder: string): Promise<number> {
-    const known = this.#sizes.get(folder);
+  async #about(folder: string): Promise<PackageAbout & { readonly size: number }> {
+    const known = this.#folders.get(folder);
     if (known !== undefined) return known;
-    const size = await treeSize(folder);
-    this.#sizes.set(folder, size);
-    return size;
+    const about = { ...await readAbout(folder), size: await treeSize(folder) };
+    this.#folders.set(folder, about);
+    return about;
   }
 
   /** Returns the packages of a graph, as its lock says; a graph does not change. */
@@ -244,6 +274,9 @@ class PackageService implements Packages {
     return { trial, from, to: versionsOf(parseLock(trial.graph.lock), name), problems, warnings };
   }
 }
+
+/** Of a package of JSR, whose modules are not in a folder of its own. */
+const UNKNOWN = { size: 0, license: undefined, description: undefined };
 
 /** A version of a package in a graph. */
 interface Part {

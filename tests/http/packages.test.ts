@@ -26,6 +26,7 @@ Deno.test("packages of a mirror, and nothing of others", async (t) => {
   await registry.publish({
     name: "crude-files",
     version: "1.0.0",
+    manifest: { description: " Reads \u202e files ", licenses: [{ type: "MIT" }, { type: "Apache-2.0" }, 3] },
     files: {
       "index.js": `const fs = require("fs"); const path = require("path");
         module.exports = (name) => fs.readFileSync(path.isAbsolute(name) ? name : path.join(__dirname, name), "utf8");`,
@@ -178,8 +179,17 @@ Deno.test("packages of a mirror, and nothing of others", async (t) => {
         functions.map(({ name, specifiers }) => `${name} ${specifiers}`).sort(),
       ]);
       assert.deepEqual(users, [
-        ["1.0.0", ["a npm:crude-a@1", "later npm:crude-a@1", "optional npm:crude-a@1"]],
         ["1.1.0", ["exact npm:crude-a@1.1.0"]],
+        ["1.0.0", ["a npm:crude-a@1", "later npm:crude-a@1", "optional npm:crude-a@1"]],
+      ]);
+      const about = body.packages.map(({ name, description, versions }: Listed) => [
+        name,
+        description,
+        versions[0]!.license,
+      ]);
+      assert.deepEqual(about.filter(([name]: string[]) => /crude-(?:a|files)$/.test(name!)), [
+        ["crude-a", null, null],
+        ["crude-files", "Reads \\u202e files", "MIT OR Apache-2.0"],
       ]);
       assert.ok(
         found.size > 0 && found.size === found.versions.reduce((sum: number, { size }: Found) => sum + size, 0),
@@ -233,6 +243,11 @@ Deno.test("packages of a mirror, and nothing of others", async (t) => {
       assert.deepEqual((await move("crude-c", {})).updated.map(({ to }: { to: string[] }) => to), [["1.0.1"]]);
       await deploy(server, "c2", 'import x from "npm:crude-c@^1.0.0"; export default (c) => c.text(x);');
       assert.equal(await answer("/c2"), "200 crude-c 1.0.1");
+      const { body: listed } = await server.api("GET", "/api/packages");
+      assert.ok(
+        !listed.packages.some(({ name }: Listed) => name === "hono"),
+        "it is the workers' after an update, too",
+      );
       const { body: audit } = await server.api("GET", "/api/audit?action=package.updated");
       assert.deepEqual(audit.entries.map((entry: { subject: { name: string } }) => entry.subject.name), [
         "crude-c",
@@ -258,11 +273,26 @@ Deno.test("packages of a mirror, and nothing of others", async (t) => {
     await t.step("have a page that lists them and updates one", async () => {
       await one("crude-c", "1.0.2");
       const visitor = await setUp(server);
+      const { body: { functions } } = await server.api("GET", "/api/functions");
+      const exact = functions.find((one: { name: string }) => one.name === "exact");
       const { status, text } = await visitor.get("/web/packages");
       assert.equal(status, 200);
       for (const name of ["crude-a", "crude-c", "crude-files"]) {
-        assert.match(text, new RegExp(`aria-label="Update ${name}"`));
+        assert.match(text, new RegExp(`aria-label="Update … ${name}"`));
       }
+      assert.match(text, />crude-a<\/a>[\s\S]*1\.1\.0, 1\.0\.0[\s\S]*2 versions/);
+      assert.match(
+        (await visitor.get(`/web/functions/${exact.id}`)).text,
+        /name=crude-a">crude-a<\/a>[^<]*<span class="quiet">1\.1\.0</,
+      );
+      const page = await visitor.get("/web/packages/of?registry=npm&name=crude-a");
+      assert.match(page.text, />later<\/a>[\s\S]*1\.0\.0[\s\S]*<code>npm:crude-a@1<\/code>/);
+      assert.equal((await visitor.get("/web/packages/of?registry=npm&name=crude-none")).status, 404);
+      const checked = await visitor.post("/web/packages/check", { name: "crude-c", to: "" });
+      assert.match(checked.text, /An update would change 2 functions: 1\.0\.1 → 1\.0\.2\./);
+      assert.equal(await answer("/c2"), "200 crude-c 1.0.1", "a check changes nothing");
+      const impossible = await visitor.post("/web/packages/check", { name: "crude-c", to: "9" });
+      assert.match(impossible.text, /It cannot be updated/);
       const updated = await visitor.submit("/web/packages/update", { name: "crude-c", to: "" });
       assert.match(updated.text, /Updated crude-c for 2 functions/);
       assert.equal(await answer("/c2"), "200 crude-c 1.0.2");
@@ -317,6 +347,13 @@ Deno.test("packages of a mirror, and nothing of others", async (t) => {
     await Deno.remove(folder, { recursive: true });
   }
 });
+
+/** A package as the API lists it. */
+interface Listed {
+  name: string;
+  description: string | null;
+  versions: { license: string | null }[];
+}
 
 /** A version as the API lists it. */
 interface Found {

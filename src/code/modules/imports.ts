@@ -467,7 +467,9 @@ class ImportService implements Imports {
       modules: [...roots.modules, ...Object.keys(workers.specifiers)],
       isFetched: (id) => id in workers.npm || isFetched(id),
     });
-    const npm = Object.keys(complete.npm).map((id) => ({ id, folder: found.npmFolders.get(id) ?? "" }))
+    // A lock that was stored before names the workers' packages, which are not the handler's.
+    const own = cutLock(whole, roots).npm;
+    const npm = Object.keys(own).map((id) => ({ id, folder: found.npmFolders.get(id) ?? "" }))
       .filter(({ folder }) => isThere(folder));
     const folders = npm.map(({ folder }) => folder);
     if (this.#options.ownUsers) await openToSandboxes(folders);

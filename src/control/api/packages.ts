@@ -17,9 +17,11 @@ const packageSchema = z.object({
   registry: z.enum(["npm", "jsr"]),
   native: z.boolean().openapi({ description: "Whether it contains native code, which functions cannot run." }),
   size: bytes,
+  description: z.string().nullable().openapi({ description: "What its newest version says about itself." }),
   versions: z.array(z.object({
     version: z.string(),
     size: bytes,
+    license: z.string().nullable().openapi({ description: "As the package writes it, such as MIT." }),
     functions: z.array(z.object({
       id: idSchema,
       name: z.string(),

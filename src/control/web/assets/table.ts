@@ -33,6 +33,7 @@ export const ASSETS: Readonly<Record<string, Asset>> = {
   "keys.css": css(() => import("../../../../static/keys.css", { with: { type: "text" } })),
   "logs.css": css(() => import("../../../../static/logs.css", { with: { type: "text" } })),
   "metrics.css": css(() => import("../../../../static/metrics.css", { with: { type: "text" } })),
+  "packages.css": css(() => import("../../../../static/packages.css", { with: { type: "text" } })),
   "pages.css": css(() => import("../../../../static/pages.css", { with: { type: "text" } })),
   "search.css": css(() => import("../../../../static/search.css", { with: { type: "text" } })),
   "secrets.css": css(() => import("../../../../static/secrets.css", { with: { type: "text" } })),

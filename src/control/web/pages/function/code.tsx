@@ -12,6 +12,7 @@ import { CODE_MAX_BYTES, CodeForm, eolOf } from "../../ui/code_form.tsx";
 import { page } from "../../shell/layout.tsx";
 import { functionFrame, functionOf } from "./tabs.tsx";
 import { LIST_PATH, pathOf } from "../functions/list.tsx";
+import { ImportedPackages } from "../packages/imported.tsx";
 import { templateFor } from "../functions/template.ts";
 import { blankTrial, TrialForm } from "./try_it.tsx";
 
@@ -34,6 +35,7 @@ export function addCode(web: Web, deps: WebDeps): void {
             <div>
               <Code entry={entry} code={code} />
               {"text" in code && <AskedSecrets entry={entry} asked={references.inCode(entry, code.text)} />}
+              <ImportedPackages handler={entry.handler} deps={deps} />
             </div>
             <TrialForm entry={entry} trial={blankTrial(entry)} deps={deps} />
           </div>
