@@ -1,5 +1,6 @@
 // Stores functions with their methods and required groups.
 
+import type { StatementSync } from "node:sqlite";
 import type { FunctionId, GroupId } from "../ids.ts";
 import type { RowCheck } from "./authenticated_rows.ts";
 import { all, type Database, first, insert, type Row } from "./database.ts";
@@ -25,13 +26,24 @@ export interface FunctionRow extends Omit<FunctionFields, "routeKey"> {
   updatedAt: number;
 }
 
+export interface FunctionQuery {
+  /** A part of the name, the route or the handler. */
+  readonly search?: string;
+  readonly enabled?: boolean;
+  /** Only these. */
+  readonly ids?: readonly FunctionId[];
+  /** By name by default. `ranked` has those with the most of something, the first one with most; the others have none. */
+  readonly order?: "name" | "changed" | { readonly ranked: readonly FunctionId[] };
+  readonly isDescending?: boolean;
+}
+
 export interface FunctionStore {
   /** Returns all functions in order of id, or at most `limit` with an id above `after`. */
   list(after?: number, limit?: number): FunctionRow[];
 
-  /** Returns at most `limit` functions with a name above `after` whose name, route or handler contains `search`. */
-  page(search: string, after: string, limit: number): FunctionRow[];
-  count(search: string): number;
+  /** Returns at most `limit` functions that the query finds, without the first `skip`. */
+  page(query: FunctionQuery, skip: number, limit: number): FunctionRow[];
+  count(query: FunctionQuery): number;
   find(id: FunctionId): FunctionRow | undefined;
   findByName(name: string): FunctionRow | undefined;
 
@@ -80,9 +92,13 @@ FROM functions f`;
 /** Longer than 80 lines: it prepares all statements once, next to the methods that run them. */
 export function createFunctionStore(db: Database, rows: RowCheck): FunctionStore {
   const list = db.prepare(`${SELECT} WHERE f.id > ? ORDER BY f.id LIMIT ?`);
-  const found = "(?1 = '' OR instr(lower(f.name || ' ' || f.route || ' ' || f.handler), lower(?1)) > 0)";
-  const page = db.prepare(`${SELECT} WHERE ${found} AND f.name > ?2 ORDER BY f.name LIMIT ?3`);
-  const count = db.prepare(`SELECT count(*) AS n FROM functions f WHERE ${found}`);
+  // One statement for each combination of filters and orders in use: statements in node:sqlite must be kept.
+  const pages = new Map<string, StatementSync>();
+  const kept = (sql: string): StatementSync => {
+    let statement = pages.get(sql);
+    if (!statement) pages.set(sql, statement = db.prepare(sql));
+    return statement;
+  };
   const byId = db.prepare(`${SELECT} WHERE f.id = ?`);
   const byName = db.prepare(`${SELECT} WHERE f.name = ?`);
   const byHandler = db.prepare("SELECT id, name FROM functions WHERE handler = ? ORDER BY name LIMIT 10");
@@ -116,9 +132,23 @@ export function createFunctionStore(db: Database, rows: RowCheck): FunctionStore
 
   return {
     list: (after = 0, limit = Number.MAX_SAFE_INTEGER): FunctionRow[] => all<Columns>(list, after, limit).map(toRow),
-    page: (search: string, after: string, limit: number): FunctionRow[] =>
-      all<Columns>(page, search, after, limit).map(toRow),
-    count: (search: string): number => first<{ n: number }>(count, search)!.n,
+    page(query: FunctionQuery, skip: number, limit: number): FunctionRow[] {
+      const { where, values } = conditionsOf(query);
+      const { order = "name", isDescending = false } = query;
+      const way = isDescending ? "DESC" : "ASC";
+      if (typeof order === "string") {
+        const by = order === "name" ? `f.name ${way}` : `f.updated_at ${way}, f.name`;
+        return all<Columns>(kept(`${SELECT} ${where} ORDER BY ${by} LIMIT ? OFFSET ?`), ...values, limit, skip)
+          .map(toRow);
+      }
+      const ids = all<{ id: FunctionId }>(kept(`SELECT f.id FROM functions f ${where} ORDER BY f.name`), ...values);
+      const ranked = inOrder(ids.map(({ id }) => id), order.ranked, isDescending).slice(skip, skip + limit);
+      return ranked.map((id) => toRow(first<Columns>(byId, id)!));
+    },
+    count(query: FunctionQuery): number {
+      const { where, values } = conditionsOf(query);
+      return first<{ n: number }>(kept(`SELECT count(*) AS n FROM functions f ${where}`), ...values)!.n;
+    },
     find(id: FunctionId): FunctionRow | undefined {
       const row = first<Columns>(byId, id);
       return row && toRow(row);
@@ -170,6 +200,24 @@ export function createFunctionStore(db: Database, rows: RowCheck): FunctionStore
     isAuthentic: (id: FunctionId): boolean => rows.check("functions", id),
     delete: (id: FunctionId): boolean => deleteRow.run(id).changes > 0,
   };
+}
+
+function conditionsOf({ search = "", enabled, ids }: FunctionQuery) {
+  const conditions: [sql: string, value: string | number][] = [];
+  if (search !== "") {
+    conditions.push(["instr(lower(f.name || ' ' || f.route || ' ' || f.handler), lower(?)) > 0", search]);
+  }
+  if (enabled !== undefined) conditions.push(["f.enabled = ?", enabled ? 1 : 0]);
+  if (ids) conditions.push(["f.id IN (SELECT value FROM json_each(?))", JSON.stringify(ids)]);
+  const where = conditions.length === 0 ? "" : `WHERE ${conditions.map(([sql]) => sql).join(" AND ")}`;
+  return { where, values: conditions.map(([, value]) => value) };
+}
+
+/** Returns `ids` with those that are ranked first, in that order, or with `isDescending` false the other way round. */
+function inOrder(ids: readonly FunctionId[], ranked: readonly FunctionId[], isDescending: boolean): FunctionId[] {
+  const ranks = new Map(ranked.map((id, rank) => [id, rank]));
+  const rankOf = (id: FunctionId) => ranks.get(id) ?? ranked.length;
+  return ids.toSorted((a, b) => isDescending ? rankOf(a) - rankOf(b) : rankOf(b) - rankOf(a));
 }
 
 /** Returns the JSON text in the function's own row, which is authoritative; in order. */

@@ -53,6 +53,9 @@ export interface LogCounts {
   /** Returns where the entries from `from` to `until` (both included) are; undefined if there are none. */
   ids(from: number, until: number): IdRange | undefined;
 
+  /** Returns the id of the last entry of a function with this level; undefined if there is none. */
+  lastOf(functionId: FunctionId, level: number): number | undefined;
+
   /** Returns the beginning of the hour of the first entry; undefined if there is none. */
   beginning(): number | undefined;
 }
@@ -73,6 +76,10 @@ export function createLogCounts(db: Database): LogCounts {
   const ids = db.prepare(
     `SELECT min(first_id) AS first, max(last_id) AS last FROM log_counts
      WHERE length_ms = ? AND function_id = ${ALL_FUNCTIONS} AND at >= ? AND at <= ?`,
+  );
+  const lastOf = db.prepare(
+    `SELECT last_id AS id FROM log_counts WHERE length_ms = ${HOUR_MS} AND function_id = ? AND level = ?
+     ORDER BY at DESC LIMIT 1`,
   );
   const beginning = db.prepare(
     `SELECT at FROM log_counts WHERE length_ms = ${HOUR_MS} AND function_id = ${ALL_FUNCTIONS} ORDER BY at LIMIT 1`,
@@ -98,6 +105,7 @@ export function createLogCounts(db: Database): LogCounts {
       const found = first<{ first: number | null; last: number | null }>(ids, length, from - from % length, until);
       return found?.first == null || found.last === null ? undefined : { first: found.first, last: found.last };
     },
+    lastOf: (functionId, level) => first<{ id: number }>(lastOf, functionId, level)?.id,
     beginning: () => first<{ at: number }>(beginning)?.at,
   };
 }

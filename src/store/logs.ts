@@ -59,6 +59,9 @@ export interface LogStore {
    */
   histogram(filter: LogFilter, bars: Bars, scanned: number): LogHistogram;
 
+  /** Returns the last entry of a function with this level; undefined if there is none. */
+  lastOf(functionId: FunctionId, level: number): LogRow | undefined;
+
   /** Returns the beginning of the hour of the oldest entry; undefined if there is none. */
   beginning(): number | undefined;
 
@@ -96,6 +99,7 @@ export function createLogStore(db: Database): LogStore {
     "INSERT INTO logs (function_id, request_id, level, event, message, duration_ms, at) VALUES (?, ?, ?, ?, ?, ?, ?)",
   );
   const insertWords = db.prepare("INSERT INTO logs_search (rowid, message) VALUES (?, ?)");
+  const byId = db.prepare("SELECT * FROM logs WHERE id = ?");
   const counts = db.prepare("SELECT function_id AS functionId, count(*) AS n FROM logs GROUP BY function_id");
   const counted = "id, function_id AS functionId, level, at";
   const oldest = db.prepare(`SELECT ${counted} FROM logs ORDER BY id LIMIT ?`);
@@ -241,6 +245,12 @@ export function createLogStore(db: Database): LogStore {
         return scan(filter, bars, scanned);
       }
       return { counts: logCounts.over(bars, level, functionId), isComplete: true };
+    },
+
+    lastOf(functionId, level) {
+      const id = logCounts.lastOf(functionId, level);
+      const row = id === undefined ? undefined : first<Columns>(byId, id);
+      return row && toRow(row);
     },
 
     beginning: () => logCounts.beginning(),

@@ -53,6 +53,14 @@ export interface FailingRow {
   readonly failures: number;
 }
 
+export interface CallCounts {
+  readonly calls: number;
+  readonly errors: number;
+  readonly timeouts: number;
+  readonly durationUs: number;
+  readonly longestUs: number;
+}
+
 export interface SubjectCalls {
   readonly functionId: Subject;
   readonly calls: number;
@@ -75,7 +83,10 @@ export interface MetricStore {
   listEach(resolution: Resolution, from: number, to: number): MetricRow[];
 
   /** Returns the sums of one function's rows that begin at `from` or later. */
-  callsOf(resolution: Resolution, functionId: FunctionId, from: number): { calls: number; errors: number };
+  callsOf(resolution: Resolution, functionId: FunctionId, from: number): CallCounts;
+
+  /** Returns the histograms of these rows. */
+  histogramsOf(resolution: Resolution, functionId: FunctionId, from: number): Uint8Array[];
 
   /** Returns at most `limit` functions with the most calls that failed or timed out since `from`. */
   failing(resolution: Resolution, from: number, limit: number): FailingRow[];
@@ -127,14 +138,16 @@ export function createMetricStore(db: Database): MetricStore {
     `SELECT ${COLUMNS} FROM metrics INDEXED BY metrics_by_time
      WHERE length_ms = ? AND at >= ? AND at < ? ORDER BY at, function_id`,
   );
+  const summed = "calls, errors, timeouts, duration_us, longest_us";
   const callsOf = db.prepare(
-    `SELECT ifnull(sum(calls), 0) AS calls, ifnull(sum(errors), 0) AS errors FROM (
-       ${of("metrics", "calls, errors")} UNION ALL ${of("node_metrics", "calls, errors")}
-     )`,
+    `SELECT ifnull(sum(calls), 0) AS calls, ifnull(sum(errors), 0) AS errors, ifnull(sum(timeouts), 0) AS timeouts,
+       ifnull(sum(duration_us), 0) AS durationUs, ifnull(max(longest_us), 0) AS longestUs
+     FROM (${of("metrics", summed)} UNION ALL ${of("node_metrics", summed)})`,
   );
   const failed = (table: string) =>
     `SELECT function_id, errors + timeouts AS failures FROM ${table} INDEXED BY ${table}_by_failures
      WHERE length_ms = ?1 AND at >= ?2 AND errors + timeouts > 0 AND function_id > 0`;
+  const histogramsOf = db.prepare(`${of("metrics", "histogram")} UNION ALL ${of("node_metrics", "histogram")}`);
   const failing = db.prepare(
     `SELECT function_id AS functionId, sum(failures) AS failures FROM (${failed("metrics")} UNION ALL ${
       failed("node_metrics")
@@ -181,8 +194,13 @@ export function createMetricStore(db: Database): MetricStore {
     listEach: (resolution: Resolution, from: number, to: number): MetricRow[] =>
       all<Columns>(ofEach, RESOLUTIONS[resolution], from, to),
 
-    callsOf: (resolution: Resolution, functionId: FunctionId, from: number): { calls: number; errors: number } =>
-      first<{ calls: number; errors: number }>(callsOf, RESOLUTIONS[resolution], functionId, from)!,
+    callsOf: (resolution: Resolution, functionId: FunctionId, from: number): CallCounts =>
+      first<CallCounts & Row>(callsOf, RESOLUTIONS[resolution], functionId, from)!,
+
+    histogramsOf: (resolution: Resolution, functionId: FunctionId, from: number): Uint8Array[] =>
+      all<{ histogram: Uint8Array }>(histogramsOf, RESOLUTIONS[resolution], functionId, from).map((row) =>
+        row.histogram
+      ),
 
     failing(resolution, from, limit) {
       const worst = all<Omit<FailingRow, "calls"> & Row>(failing, RESOLUTIONS[resolution], from, limit);

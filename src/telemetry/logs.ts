@@ -180,6 +180,13 @@ export class Logs {
     return { bars: numbers, isComplete };
   }
 
+  /** Returns the last error of each of these functions that has one. */
+  lastErrors(ids: readonly FunctionId[]): ReadonlyMap<FunctionId, LogEntry> {
+    this.flush();
+    const found = ids.map((id) => [id, this.#rows.lastOf(id, LEVELS.indexOf("error"))] as const);
+    return new Map(found.flatMap(([id, row]) => row ? [[id, toEntry(row)]] : []));
+  }
+
   /** Returns the beginning of the hour of the oldest entry; undefined if there is none. */
   beginning(): number | undefined {
     this.flush();

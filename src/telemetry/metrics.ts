@@ -36,6 +36,7 @@ const SUMMARY_OF_HOURS_MS = 2 * DAY_MS;
 /** The busiest functions are ranked from coarser rows of at most 14 days, to bound the rows that are read. */
 const RANKED_BY = { minutes: "hours", hours: "days", days: "days" } as const;
 const RANKED_MS = 14 * DAY_MS;
+const RANKING_KEPT_MS = 5_000;
 /** Rows written at a time, between which requests are answered. */
 const BATCH_ROWS = 100;
 /** Calls that are counted together. */
@@ -99,6 +100,7 @@ export class Metrics {
   /** Minutes before this one were added to their hours and days. */
   #rolledTo = 0;
   #trimmedAt = 0;
+  readonly #rankings = new Map<string, { readonly at: number; readonly ids: readonly FunctionId[] }>();
   /** Functions deleted since the start, of which a call may yet end. */
   readonly #forgotten = new Set<FunctionId>();
 
@@ -198,8 +200,50 @@ export class Metrics {
     this.flush();
     const { store, attempt } = this.#options;
     let counts = { calls: 0, errors: 0 };
-    attempt(() => counts = store.callsOf("minutes", functionId, beginning("minutes", sinceMs)));
+    attempt(() => {
+      const { calls, errors } = store.callsOf("minutes", functionId, beginning("minutes", sinceMs));
+      counts = { calls, errors };
+    });
     return counts;
+  }
+
+  /** Returns the summary of each of these functions since `sinceMs`, an hour ago at most. */
+  summaries(ids: readonly FunctionId[], sinceMs: number): ReadonlyMap<FunctionId, Summary> {
+    this.flush();
+    const { store, attempt } = this.#options;
+    const from = beginning("minutes", sinceMs);
+    return new Map(ids.map((id) => {
+      const total = newTally();
+      attempt(() => {
+        Object.assign(total, store.callsOf("minutes", id, from));
+        if (total.calls === 0) return;
+        for (const histogram of store.histogramsOf("minutes", id, from)) addPacked(total.histogram, histogram);
+      });
+      return [id, summarize(total)];
+    }));
+  }
+
+  /**
+   * Returns the functions with the most calls, or the most failed ones, since `sinceMs`, an hour ago at most. Those
+   * without any are left out. Computed every few seconds at most: it reads a row for each minute of each function.
+   */
+  ranking(by: "calls" | "failures", sinceMs: number): readonly FunctionId[] {
+    const { store, now } = this.#options;
+    const known = this.#rankings.get(by);
+    if (known && Math.abs(now() - known.at) < RANKING_KEPT_MS) return known.ids;
+    const from = beginning("minutes", sinceMs);
+    let ids: FunctionId[] = [];
+    if (by === "failures") ids = this.failing(sinceMs, Number.MAX_SAFE_INTEGER).map(({ functionId }) => functionId);
+    else {
+      this.flush();
+      this.#options.attempt(() => {
+        const subjects = store.callsOfEach("minutes", from).sort((a, b) => b.calls - a.calls)
+          .map(({ functionId }) => functionId as FunctionId | KeySubject);
+        ids = subjects.filter(isFunctionId);
+      });
+    }
+    this.#rankings.set(by, { at: now(), ids });
+    return ids;
   }
 
   /** Returns the functions whose calls failed or timed out since `sinceMs`, an hour ago at most, the worst first. */

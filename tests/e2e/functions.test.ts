@@ -103,7 +103,9 @@ Deno.test("a function is written, given a secret and tried, from nothing to an a
 
   await t.step("disabled in the list, it answers nobody; enabled again, it does", async () => {
     await inSidebar(page, "Functions").click();
-    await page.getByRole("link", { name: "Disable Greeter" }).click();
+    await page.getByLabel("Actions for Greeter").click();
+    await assertAccessible(page);
+    await page.getByRole("link", { name: "Disable …" }).click();
     await page.getByText(/^\d+ calls? came in the last hour/).waitFor();
     await assertAccessible(page);
     await page.getByRole("button", { name: "Disable Greeter" }).click();
@@ -112,7 +114,7 @@ Deno.test("a function is written, given a secret and tried, from nothing to an a
     await assertAccessible(page);
     assert.equal((await run(server, "/greeter")).status, 404);
     await page.getByRole("button", { name: "Enable Greeter" }).click();
-    await page.getByText("enabled", { exact: true }).waitFor();
+    await page.getByText("disabled", { exact: true }).waitFor({ state: "detached" });
     assert.equal((await run(server, "/greeter")).status, 200);
   });
 

@@ -160,7 +160,8 @@ Deno.test("everything is done by the keyboard alone, and the focus is always see
     await page.getByText("Status 200").waitFor();
     await assertFocused(page, "Send");
     await page.goto("/web/functions");
-    await press(page, "Disable orders");
+    await press(page, "Actions for orders");
+    await press(page, "Disable …");
     await page.waitForURL(/\/disable/);
     await press(page, "Disable orders", " ");
     await page.getByText("disabled", { exact: true }).waitFor();

@@ -180,7 +180,7 @@ Deno.test("the list is searched and paged, and says when a function is suspended
   }
   const first = await visitor.get("/web/functions");
   assert.match(first.text, /61 functions/);
-  const [, next] = /href="(\/web\/functions\?after=[^"]*)"/.exec(first.text)!;
+  const [, next] = /href="(\/web\/functions\?skip=[^"]*)"/.exec(first.text)!;
   const second = await visitor.get(next!.replaceAll("&amp;", "&"));
   assert.equal(first.text.match(/<tr id=/g)!.length + second.text.match(/<tr id=/g)!.length, 61);
 
@@ -190,9 +190,58 @@ Deno.test("the list is searched and paged, and says when a function is suspended
   assert.match((await visitor.get("/web/functions?search=%25_X")).text, /60 functions with “%_X”/);
   assert.match((await visitor.get("/web/functions?search=none")).text, /No function has “none”/);
 
+  const names = async (query: string) => {
+    const { text } = await visitor.get(`/web/functions?search=f-0&${query}`);
+    return [...text.matchAll(/<a href="\/web\/functions\/\d+">([^<]*)<\/a>/g)].map(([, name]) => name);
+  };
+  assert.deepEqual((await names("sort=-name")).slice(0, 2), ["f-09", "f-08"]);
+  await server.api("PUT", "/api/functions/4", { description: "changed" });
+  assert.equal((await names("sort=changed"))[0], "f-02");
+  assert.equal((await names("sort=-changed")).at(-1), "f-02");
+  await server.api("PUT", "/api/functions/5/disable");
+  assert.deepEqual(await names("state=disabled"), ["f-03"]);
+  assert.deepEqual((await names("sort=nonsense&state=nonsense&skip=x")).length, 10);
+
   for (let n = 0; n < 5; n++) assert.equal((await run(server, "/exits")).status, 502);
   assert.equal((await run(server, "/exits")).status, 503);
   assert.match((await visitor.get("/web/functions?search=exits")).text, /suspended[\s\S]*until[\s\S]*kept ending/);
+});
+
+Deno.test("the list says what calls did in the last hour, sorts by that, and leads to the last error", async () => {
+  await using server = await startApp();
+  const visitor = await setUp(server);
+  await deploy(server, "quiet", HANDLER);
+  await deploy(server, "busy", HANDLER);
+  await deploy(server, "failing", "export default () => { throw new Error('no luck'); };\n");
+  for (let n = 0; n < 3; n++) await run(server, "/busy");
+  const failed = await run(server, "/failing");
+  const rows = async (query: string) => {
+    const { text } = await visitor.get(`/web/functions?${query}`);
+    return text.split("<tr id=").slice(1);
+  };
+  const names = async (query: string) =>
+    (await rows(query)).map((row) => /<a href="\/web\/functions\/\d+">([^<]*)/.exec(row)?.[1]);
+  assert.deepEqual(await names("sort=calls"), ["busy", "failing", "quiet"]);
+  assert.deepEqual(await names("sort=-calls"), ["quiet", "failing", "busy"]);
+  assert.deepEqual(await names("sort=errors"), ["failing", "busy", "quiet"]);
+  assert.deepEqual(await names("state=failing"), ["failing"]);
+  const [busy, failing, quiet] = await rows("");
+  assert.match(busy!, /class="figure"[^>]*>3<[\s\S]*>0<[\s\S]*\d ms</);
+  assert.match(failing!, /<span class="badge bad">1</);
+  const requestId = failed.headers.get("x-request-id");
+  assert.match(failing!, new RegExp(`href="/web/logs\\?requestId=${requestId}" title="[^"]*no luck`));
+  assert.doesNotMatch(quiet!, / ms<|level=error|requestId/);
+});
+
+Deno.test("a broken function says in the list what is wrong, and is found among the broken ones", async () => {
+  await using server = await startApp();
+  const visitor = await setUp(server);
+  await deploy(server, "fine", HANDLER);
+  await server.api("POST", "/api/functions", { name: "gone", handler: "gone.ts", route: "/gone", methods: ["GET"] });
+  const { text } = await visitor.get("/web/functions?state=broken");
+  assert.equal(text.match(/<tr id=/g)!.length, 1);
+  assert.match(text, /gone<\/a>[\s\S]*broken[\s\S]*There is no file gone\.ts/);
+  assert.match((await visitor.get("/web/functions?state=disabled")).text, /No function is disabled/);
 });
 
 Deno.test("a call is tried with a stored key that never reaches the page, by the same checks as any", async () => {

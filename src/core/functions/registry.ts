@@ -3,9 +3,8 @@
 import { type Actor, type AuditEvent, difference, type Facts, manyEvents, type Recorder } from "../../actor.ts";
 import { conflict, notFound, notFoundByName } from "../../errors.ts";
 import type { FunctionId, GroupId } from "../../ids.ts";
-import { pageOf } from "../../paging.ts";
 import type { RowChange } from "../../store/changeset.ts";
-import type { FunctionFields, FunctionRow, FunctionStore } from "../../store/functions.ts";
+import type { FunctionFields, FunctionQuery, FunctionRow, FunctionStore } from "../../store/functions.ts";
 import { setterOf } from "../../store/secrets.ts";
 import type { Store } from "../../store/store.ts";
 import { type ExpectedVersions, nextChangeTime, requireVersion, type Version, versionOf } from "../../versions.ts";
@@ -32,6 +31,7 @@ import {
 import { createRouter, type Match, type Router } from "./router.ts";
 
 export type { FunctionEntries, FunctionEntry, NewFunction, RegisteredFunction } from "./entry.ts";
+export type { FunctionQuery } from "../../store/functions.ts";
 export type { FoundProblem, FunctionPlan, FunctionProblem, ReplaceOptions } from "./replacement.ts";
 
 export interface PlannedReplacement {
@@ -46,14 +46,14 @@ export interface Registry {
   list(after?: number, limit?: number): RegisteredFunction[];
 
   /**
-   * Returns at most `limit` functions with a name above `after` whose name, route or handler contains `search`, in
-   * order of name. `next` is set if there are more; `total` counts all matches.
+   * Returns at most `limit` functions that the query finds, without the first `skip`. `next` is how many to skip for the
+   * following ones, undefined if there are none; `total` counts all that are found.
    */
   page(
-    search: string,
-    after: string,
+    query: FunctionQuery,
+    skip: number,
     limit: number,
-  ): { functions: RegisteredFunction[]; next: string | undefined; total: number };
+  ): { functions: RegisteredFunction[]; next: number | undefined; total: number };
 
   /** Returns at most ten functions whose handler is the file at `path`. */
   handledBy(path: string): { id: FunctionId; name: string }[];
@@ -165,12 +165,16 @@ class RegistryService implements Registry {
   }
 
   page(
-    search: string,
-    after: string,
+    query: FunctionQuery,
+    skip: number,
     limit: number,
-  ): { functions: RegisteredFunction[]; next: string | undefined; total: number } {
-    const page = pageOf(this.#rows.page(search, after, limit + 1), limit, ({ name }) => name);
-    return { functions: page.rows.map(toFunction), next: page.next, total: this.#rows.count(search) };
+  ): { functions: RegisteredFunction[]; next: number | undefined; total: number } {
+    const rows = this.#rows.page(query, skip, limit + 1);
+    return {
+      functions: rows.slice(0, limit).map(toFunction),
+      next: rows.length > limit ? skip + limit : undefined,
+      total: this.#rows.count(query),
+    };
   }
 
   handledBy(path: string): { id: FunctionId; name: string }[] {

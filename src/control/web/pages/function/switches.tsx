@@ -62,11 +62,12 @@ function DisableForm({ entry: { id, name, route, enabled }, isFromList, deps }: 
 
 /** How many calls a function had within the last hour, as an entry of a list. */
 export function CallsLately({ id, deps: { metrics, now } }: { id: FunctionId; deps: WebDeps }) {
-  const { calls, errors } = metrics.callsSince(id, now() - HOUR_MS);
+  const { calls, errors, timeouts } = metrics.summaries([id], now() - HOUR_MS).get(id)!;
   if (calls === 0) return <li>It was not called in the last hour.</li>;
   return (
     <li>
-      <strong>{plural(calls, "call")}</strong> came in the last hour{errors > 0 && `; ${count(errors)} failed`}.
+      <strong>{plural(calls, "call")}</strong>{" "}
+      came in the last hour{errors + timeouts > 0 && `; ${count(errors + timeouts)} failed`}.
     </li>
   );
 }

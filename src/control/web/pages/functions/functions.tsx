@@ -4,7 +4,10 @@ import { HOUR_MS } from "../../../../time.ts";
 import type { Context } from "hono";
 import type { z } from "zod";
 import type { AdminActor, Origin } from "../../../../actor.ts";
-import type { FunctionId, GroupId } from "../../../../ids.ts";
+import type { FunctionQuery } from "../../../../core/functions/registry.ts";
+import { ButtonLink } from "../../ui/components.tsx";
+import { functionsOriginOf } from "../../ui/curl_example.ts";
+import type { GroupId } from "../../../../ids.ts";
 import { newFunction } from "../../../inputs/function_schemas.ts";
 import type { Web, WebDeps, WebEnv } from "../../shell/deps.ts";
 import { type Problems, problemsOf } from "../../shell/forms.ts";
@@ -13,12 +16,12 @@ import { page } from "../../shell/layout.tsx";
 import { choices, FunctionFields } from "./form.tsx";
 import { BLANK, completed, type FunctionForm, problemsOfForm, toInput, typedForm } from "./form_values.ts";
 import { FunctionList, LIST_PATH, pathOf, SearchForm } from "./list.tsx";
+import { type ListQuery, listQuery, SORTS } from "./list_query.ts";
 import { templateFor } from "./template.ts";
 
 type NewFunction = z.output<typeof newFunction>;
 
 const PAGE_SIZE = 50;
-const SEARCH_MAX_LENGTH = 100;
 
 export function addFunctions(web: Web, deps: WebDeps): void {
   addList(web, deps);
@@ -26,37 +29,53 @@ export function addFunctions(web: Web, deps: WebDeps): void {
 }
 
 function addList(web: Web, deps: WebDeps): void {
-  const { registry, access, conditions, metrics, now } = deps;
-
   web.get(LIST_PATH, async (c) => {
-    const search = (c.req.query("search") ?? "").slice(0, SEARCH_MAX_LENGTH);
-    const found = registry.page(search, c.req.query("after") ?? "", PAGE_SIZE);
-    await conditions.look(found.functions);
-    const groupNames = new Map<GroupId, string>(access.groups().map(({ id, name }) => [id, name]));
-    const since = now() - HOUR_MS;
-    const calls = (id: FunctionId) => metrics.callsSince(id, since);
-    const list = (
-      <FunctionList
-        {...found}
-        search={search}
-        groupNames={groupNames}
-        conditionOf={(entry) => conditions.of(entry)}
-        calls={calls}
-      />
-    );
+    const query = listQuery(c.req.query());
+    const { functions, next, total } = deps.registry.page(await registryQuery(query, deps), query.skip, PAGE_SIZE);
+    await deps.conditions.look(functions);
+    const ids = functions.map(({ id }) => id);
+    const now = deps.now();
+    const summaries = deps.metrics.summaries(ids, now - HOUR_MS);
+    const lastErrors = deps.logs.lastErrors(ids);
+    const rows = functions.map((entry) => ({
+      entry,
+      condition: deps.conditions.of(entry),
+      summary: summaries.get(entry.id)!,
+      lastError: lastErrors.get(entry.id),
+    }));
+    const groupNames = new Map<GroupId, string>(deps.access.groups().map(({ id, name }) => [id, name]));
+    const origin = functionsOriginOf(c, deps.settings);
+    const list = <FunctionList {...{ rows, total, query, next, groupNames, origin, now }} />;
     if (c.req.header("hx-request") !== undefined) return c.html(list);
     return page(c, {
       title: "Functions",
       styles: ["functions.css"],
-      actions: <a href={`${LIST_PATH}/new`} class="button">New function</a>,
+      actions: <ButtonLink href={`${LIST_PATH}/new`} icon="plus">New function</ButtonLink>,
       children: (
         <>
-          <SearchForm search={search} />
+          <SearchForm query={query} />
           {list}
         </>
       ),
     });
   });
+}
+
+/** Returns what the registry is to find. */
+async function registryQuery({ search, state, sort }: ListQuery, deps: WebDeps): Promise<FunctionQuery> {
+  const { by, isDescending } = SORTS[sort];
+  const since = deps.now() - HOUR_MS;
+  const order = by === "calls"
+    ? { ranked: deps.metrics.ranking("calls", since) }
+    : by === "errors"
+    ? { ranked: deps.metrics.ranking("failures", since) }
+    : by;
+  const query = { search, order, isDescending };
+  if (state === "failing") return { ...query, ids: deps.metrics.ranking("failures", since) };
+  if (state === "disabled") return { ...query, enabled: false };
+  if (state === "all") return query;
+  const broken = await deps.conditions.broken((after, limit) => deps.registry.list(after, limit));
+  return { ...query, ids: [...broken.map(({ entry }) => entry.id), ...deps.suspended()] };
 }
 
 function addNew(web: Web, deps: WebDeps): void {

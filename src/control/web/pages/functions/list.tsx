@@ -1,35 +1,63 @@
-// Implements the list of functions, with their state and their recent calls.
+// Implements the list of functions: their state, what their calls did in the last hour, and what can be done with them.
 
 import type { Condition } from "../../../../code/checks/condition.ts";
 import type { RegisteredFunction } from "../../../../core/functions/registry.ts";
+import { METHODS } from "../../../../core/functions/router.ts";
 import type { FunctionId, GroupId } from "../../../../ids.ts";
-import { Badge, ButtonLink, Empty, Pager, PostButton, Time } from "../../ui/components.tsx";
-import { DataTable } from "../../ui/data_table.tsx";
+import type { LogEntry } from "../../../../telemetry/logs.ts";
+import type { Summary } from "../../../../telemetry/tally.ts";
+import {
+  Ago,
+  Badge,
+  ButtonLink,
+  Empty,
+  Menu,
+  MenuLink,
+  MenuPost,
+  Pager,
+  PostButton,
+  Segments,
+  Time,
+} from "../../ui/components.tsx";
+import { type Column, DataTable } from "../../ui/data_table.tsx";
 import { count, plural } from "../../ui/format.ts";
+import { listPath, type ListQuery, type Sort, SORTS, STATES } from "./list_query.ts";
 
 export const LIST_PATH = "/web/functions";
 
-/** Counts of the last hour. */
-export interface Calls {
-  readonly calls: number;
-  readonly errors: number;
+/** In characters, of the message of an error that a link shows when it is pointed at. */
+const TITLE_MAX = 300;
+const NONE = {
+  failing: "No call failed in the last hour.",
+  broken: "Every enabled function can answer calls, as far as is known.",
+  disabled: "No function is disabled.",
+};
+
+export interface Row {
+  readonly entry: RegisteredFunction;
+  readonly condition: Condition;
+  /** Of the last hour. */
+  readonly summary: Summary;
+  readonly lastError: LogEntry | undefined;
 }
 
 export interface ListProps {
-  functions: readonly RegisteredFunction[];
+  rows: readonly Row[];
   total: number;
-  search: string;
-  next: string | undefined;
+  query: ListQuery;
+  /** How many functions the next page skips. */
+  next: number | undefined;
   groupNames: ReadonlyMap<GroupId, string>;
-  conditionOf: (entry: RegisteredFunction) => Condition;
-  calls: (id: FunctionId) => Calls;
+  /** Origin of the functions' URLs. */
+  origin: string;
+  now: number;
 }
 
 export function pathOf(id: FunctionId): string {
   return `${LIST_PATH}/${id}`;
 }
 
-export function SearchForm({ search }: { search: string }) {
+export function SearchForm({ query: { search, state, sort } }: { query: ListQuery }) {
   return (
     <search>
       <form
@@ -42,6 +70,8 @@ export function SearchForm({ search }: { search: string }) {
         hx-swap="outerHTML"
         hx-sync="this:replace"
       >
+        {state !== "all" && <input type="hidden" name="state" value={state} />}
+        {sort !== "name" && <input type="hidden" name="sort" value={sort} />}
         <label for="search" class="visually-hidden">Search functions</label>
         <input
           type="search"
@@ -59,86 +89,124 @@ export function SearchForm({ search }: { search: string }) {
   );
 }
 
-export function FunctionList({ functions, total, search, next, groupNames, conditionOf, calls }: ListProps) {
-  const more = next && `${LIST_PATH}?${new URLSearchParams({ ...(search && { search }), after: next })}`;
+export function FunctionList({ rows, total, query, next, groupNames, origin, now }: ListProps) {
+  const { search, state } = query;
+  if (total === 0 && search === "" && state === "all") {
+    return (
+      <section id="functions" aria-label="Functions">
+        <None />
+      </section>
+    );
+  }
   return (
     <section id="functions" aria-label="Functions">
-      <p class="quiet" role="status">
-        {search ? `${plural(total, "function")} with “${search}”` : plural(total, "function")}
-      </p>
-      {functions.length === 0 ? <Nothing search={search} /> : (
+      <div class="list-bar">
+        <Segments
+          label="Which functions"
+          tabs={Object.entries(STATES).map(([key, label]) => ({
+            href: listPath({ ...query, state: key as ListQuery["state"], skip: 0 }),
+            label,
+            isCurrent: key === state,
+          }))}
+        />
+        <p class="quiet" role="status">
+          {search ? `${plural(total, "function")} with “${search}”` : plural(total, "function")}
+        </p>
+      </div>
+      {rows.length === 0 ? <Nothing query={query} /> : (
         <DataTable
           label="List of functions"
           class="functions"
           isStacked
-          rows={functions.map((entry) => ({ entry, condition: conditionOf(entry), calls: calls(entry.id) }))}
+          isLong
+          rows={rows}
           rowId={({ entry }) => `function-${entry.id}`}
-          columns={[
-            { label: "Name", isRowHeader: true, cell: ({ entry }) => <Name entry={entry} /> },
-            { label: "State", cell: ({ condition }) => <State condition={condition} /> },
-            { label: "Route", cell: ({ entry }) => <code>{entry.route}</code> },
-            { label: "Methods", cell: ({ entry }) => entry.methods.join(", ") },
-            {
-              label: "Who may call it",
-              cell: ({ entry: { keys } }) =>
-                keys.length === 0
-                  ? <Badge kind="plain">public</Badge>
-                  : keys.map((id) => groupNames.get(id) ?? String(id)).join(", "),
-            },
-            {
-              label: (
-                <>
-                  Calls <small>last hour</small>
-                </>
-              ),
-              narrowLabel: "Calls in the last hour",
-              isFigure: true,
-              cell: ({ calls }) => count(calls.calls),
-            },
-            {
-              label: "Errors",
-              isFigure: true,
-              cell: ({ calls }) => calls.errors > 0 ? <Badge kind="bad">{count(calls.errors)}</Badge> : "0",
-            },
-            { label: "Change", narrowLabel: null, cell: (row) => <Change {...row} /> },
-          ]}
+          columns={columnsOf({ query, groupNames, origin, now })}
         />
       )}
-      <Pager next={more} what="functions" />
+      <Pager next={next === undefined ? undefined : listPath({ ...query, skip: next })} what="functions" />
     </section>
   );
 }
 
-function Name({ entry: { id, name, description } }: { entry: RegisteredFunction }) {
+function columnsOf({ query, groupNames, origin, now }: Pick<ListProps, "query" | "groupNames" | "origin" | "now">) {
+  const sort = (by: Sort) => {
+    const { isDescending, by: current } = SORTS[query.sort];
+    const isCurrent = current === by;
+    // Names first upwards, numbers and times first downwards.
+    const isNextDescending = isCurrent ? !isDescending : by !== "name";
+    const next = `${isNextDescending === (by === "name") ? "-" : ""}${by}` as ListQuery["sort"];
+    return {
+      href: listPath({ ...query, sort: next, skip: 0 }),
+      direction: isCurrent ? (isDescending ? "descending" : "ascending") : undefined,
+    } as const;
+  };
+  const columns: Column<Row>[] = [
+    { label: "Name", isRowHeader: true, sort: sort("name"), cell: (row) => <Name {...row} /> },
+    { label: "Route", class: "route", narrowLabel: null, cell: (row) => <Route {...row} origin={origin} /> },
+    {
+      label: "Who may call it",
+      class: "callers-cell",
+      narrowLabel: null,
+      cell: ({ entry }) => <Callers keys={entry.keys} groupNames={groupNames} />,
+    },
+    {
+      label: <abbr title="In the last hour">Calls/h</abbr>,
+      narrowLabel: ({ summary }) => summary.calls === 1 ? "call in the last hour" : "calls in the last hour",
+      isFigure: true,
+      sort: sort("calls"),
+      cell: ({ summary }) => count(summary.calls),
+    },
+    {
+      label: "Errors",
+      isFigure: true,
+      narrowLabel: ({ summary }) => failuresOf(summary) > 0 ? "failed" : undefined,
+      sort: sort("errors"),
+      cell: ({ summary }) => <Failures summary={summary} />,
+    },
+    {
+      label: "p95",
+      isFigure: true,
+      narrowLabel: ({ summary }) => summary.p95Ms === null ? undefined : "p95",
+      cell: ({ summary }) => summary.p95Ms === null ? "" : duration(summary.p95Ms),
+    },
+    {
+      label: "Last error",
+      class: "last-error",
+      narrowLabel: ({ lastError }) => lastError && "last error",
+      cell: ({ lastError }) => lastError && <LastError entry={lastError} now={now} />,
+    },
+    {
+      label: "Changed",
+      class: "changed",
+      sort: sort("changed"),
+      cell: ({ entry }) => <Ago ms={entry.updatedAt} now={now} />,
+    },
+    { label: "Actions", isActions: true, narrowLabel: null, cell: (row) => <Actions {...row} /> },
+  ];
+  return columns;
+}
+
+/** As most functions are enabled, only the others have a badge. */
+function Name({ entry: { id, name, description }, condition }: Row) {
+  const { state, reason, until } = condition;
   return (
     <>
       <a href={pathOf(id)}>{name}</a>
-      {description && <small class="quiet description">{description}</small>}
+      {state !== "enabled" && (
+        <>
+          {" "}
+          <StateBadge condition={condition} />
+        </>
+      )}
+      {state === "broken" && <small class="description reason">{reason}</small>}
+      {state === "suspended" && (
+        <small class="description reason">
+          until <Time ms={until!} /> because its processes kept ending. {reason}
+        </small>
+      )}
+      {description && state !== "broken" && <small class="quiet description">{description}</small>}
     </>
-  );
-}
-
-function Change({ entry: { id, name, enabled }, condition }: { entry: RegisteredFunction; condition: Condition }) {
-  if (!condition.isAltered && enabled) {
-    return (
-      <ButtonLink href={`${pathOf(id)}/disable?back=list`} kind="quiet" label={`Disable ${name}`}>Disable …</ButtonLink>
-    );
-  }
-  if (!condition.isAltered) {
-    return (
-      <PostButton
-        action={`${pathOf(id)}/enable`}
-        label="Enable"
-        kind="secondary"
-        describe={name}
-        fields={{ back: "list" }}
-      />
-    );
-  }
-  return (
-    <a href={`${pathOf(id)}/delete`}>
-      Delete <span class="visually-hidden">{name}</span>
-    </a>
   );
 }
 
@@ -148,27 +216,97 @@ export function StateBadge({ condition: { state } }: { condition: Condition }) {
   return <Badge kind={STATE_BADGES[state]}>{state}</Badge>;
 }
 
-function State({ condition }: { condition: Condition }) {
-  const { state, reason, until } = condition;
+/** The path; its hidden beginning makes it the whole URL for the button that copies it. */
+function Route({ entry: { id, route, methods }, origin }: Row & { origin: string }) {
+  const ordered = METHODS.filter((method) => methods.includes(method));
+  return (
+    <span class="route-line" title={`${ordered.join(" ")} ${route}`}>
+      <code id={`url-${id}`}>
+        <span class="visually-hidden">{origin}/run</span>
+        {route === "/" ? "" : route}
+      </code>{" "}
+      <small class="quiet">{ordered.join(" ")}</small>
+    </span>
+  );
+}
+
+function Callers({ keys, groupNames }: { keys: readonly GroupId[]; groupNames: ReadonlyMap<GroupId, string> }) {
+  if (keys.length === 0) return <Badge kind="plain">public</Badge>;
+  const names = keys.map((id) => groupNames.get(id) ?? String(id)).join(", ");
+  return <span class="cut" title={names}>{names}</span>;
+}
+
+function failuresOf({ errors, timeouts }: Summary): number {
+  return errors + timeouts;
+}
+
+function Failures({ summary }: { summary: Summary }) {
+  const failures = failuresOf(summary);
+  return failures > 0
+    ? <Badge kind="bad">{count(failures)}</Badge>
+    : <span class="quiet">{summary.calls > 0 && "0"}</span>;
+}
+
+function duration(ms: number): string {
+  return ms < 10 ? `${ms.toFixed(1)} ms` : ms < 10_000 ? `${count(Math.round(ms))} ms` : `${(ms / 1_000).toFixed(1)} s`;
+}
+
+/** Leads to the log of the request that failed, or to the errors of the function. */
+function LastError({ entry: { functionId, requestId, message, at }, now }: { entry: LogEntry; now: number }) {
+  const href = requestId === null
+    ? `${pathOf(functionId)}/logs?level=error`
+    : `/web/logs?${new URLSearchParams({ requestId })}`;
+  return (
+    <a href={href} title={message.slice(0, TITLE_MAX)}>
+      <Ago ms={at} now={now} />
+    </a>
+  );
+}
+
+function Actions({ entry: { id, name, enabled }, condition }: Row) {
+  const path = pathOf(id);
+  const fields = { back: "list" };
   return (
     <>
-      <StateBadge condition={condition} />
-      {state === "broken" && <small class="description reason">{reason}</small>}
-      {state === "suspended" && (
-        <small class="description reason">
-          until <Time ms={until!} /> because its processes kept ending. {reason}
-        </small>
+      {!enabled && !condition.isAltered && (
+        <PostButton action={`${path}/enable`} label="Enable" kind="secondary" describe={name} fields={fields} />
       )}
+      <Menu label={`Actions for ${name}`}>
+        <button type="button" data-copy={`url-${id}`}>
+          Copy the URL
+        </button>
+        <MenuLink href={`${path}/logs`}>Logs</MenuLink>
+        <MenuLink href={`${path}/metrics`}>Metrics</MenuLink>
+        <MenuLink href={`${path}/settings`}>Settings</MenuLink>
+        {!condition.isAltered && (enabled
+          ? <MenuLink href={`${path}/disable?back=list`}>Disable …</MenuLink>
+          : <MenuPost action={`${path}/enable`} fields={fields}>Enable</MenuPost>)}
+        <MenuLink href={`${path}/delete`} isDanger>Delete …</MenuLink>
+      </Menu>
     </>
   );
 }
 
-function Nothing({ search }: { search: string }) {
+function Nothing({ query: { search, state } }: { query: ListQuery }) {
   if (search) return <Empty>No function has “{search}” in its name, route or file. Try a shorter text.</Empty>;
+  if (state !== "all") {
+    return (
+      <Empty>
+        {NONE[state]} <a href={LIST_PATH}>Show all functions</a>
+      </Empty>
+    );
+  }
+  return null;
+}
+
+function None() {
   return (
-    <Empty>
-      <p>No functions yet. A function runs your code at a URL you choose.</p>
-      <a href={`${LIST_PATH}/new`} class="button">Create your first function</a>
+    <Empty
+      icon="square-function"
+      title="No functions yet"
+      actions={<ButtonLink href={`${LIST_PATH}/new`}>Create your first function</ButtonLink>}
+    >
+      <p>A function runs your code at a URL you choose.</p>
     </Empty>
   );
 }
