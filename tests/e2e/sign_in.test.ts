@@ -167,7 +167,7 @@ Deno.test("the API's own page can be read by everybody, finds an operation, and 
   const { page } = visit;
   await page.goto("/api/docs");
   await page.getByRole("navigation", { name: "Operations" }).getByText("Functions", { exact: true }).click();
-  await page.getByRole("link", { name: "updateFunction" }).click();
+  await page.getByRole("link", { name: "Change a function PUT", exact: true }).click();
   const operation = page.getByRole("region", { name: "PUT /api/functions/{id}", exact: true });
   assert.ok(await operation.getByRole("heading").first().isVisible());
   assert.match(await operation.textContent() ?? "", /If-Match.*FunctionChange.*412/s);

@@ -141,3 +141,13 @@ Deno.test("nobody searches without a session", async () => {
   assert.equal((await admin.get("/web/search?q=a")).status, 303);
   assert.equal((await admin.get("/web/search?q=a", { "HX-Request": "true" })).status, 401);
 });
+
+Deno.test("a page that does not exist offers to search for the end of its address, to users alone", async () => {
+  await using server = await startApp();
+  const admin = await setUp(server);
+  const { status, text } = await admin.get("/web/order-status");
+  assert.equal(status, 404);
+  assert.match(text, /<form method="get" action="\/web\/search"[^>]*>.*value="order-status"/s);
+  assert.match((await admin.get("/web/functions/999")).text, /action="\/web\/search"[^>]*>.*value=""/s);
+  assert.doesNotMatch((await admin.get("/web/%3Cb%3E")).text, /<b>/);
+});

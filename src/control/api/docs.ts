@@ -5,7 +5,7 @@ import type { OpenAPIHono } from "@hono/zod-openapi";
 import { lookAttributes, lookOf } from "../web/shell/look.ts";
 import { compressedPage } from "../../http/compression.ts";
 import type { Api } from "../services.ts";
-import type { ApiDocument } from "./docs_page.tsx";
+import type { ApiDocument } from "./api_document.ts";
 import { versionOf } from "../../versions.ts";
 import { crudeJsonSchema } from "../inputs/crude_json.ts";
 import { errorAnswer } from "../inputs/fields.ts";

@@ -3,76 +3,8 @@
 import type { Child } from "hono/jsx";
 import { assetAddress } from "../web/assets/addresses.ts";
 import { Icon } from "../web/icons/icon.tsx";
-
-/** The parts of an OpenAPI 3.1 document that the page shows. */
-export interface ApiDocument {
-  readonly info: { readonly title: string; readonly version: string; readonly description?: string };
-  readonly paths: Readonly<Record<string, Readonly<Record<string, Operation>>>>;
-  readonly components: {
-    readonly schemas: Readonly<Record<string, JsonSchema>>;
-    readonly securitySchemes: Readonly<Record<string, SecurityScheme>>;
-  };
-}
-
-interface Operation {
-  readonly operationId: string;
-  readonly summary?: string;
-  readonly description?: string;
-  readonly tags?: readonly string[];
-  readonly security?: readonly unknown[];
-  readonly parameters?: readonly Parameter[];
-  readonly requestBody?: { readonly content: Content };
-  readonly responses: Readonly<Record<string, Answer>>;
-}
-
-interface Parameter {
-  readonly name: string;
-  readonly in: string;
-  readonly required?: boolean;
-  readonly description?: string;
-  readonly schema?: JsonSchema;
-}
-
-interface Answer {
-  readonly description: string;
-  readonly content?: Content;
-  readonly headers?: Readonly<Record<string, { readonly description?: string }>>;
-}
-
-type Content = Readonly<Record<string, { readonly schema?: JsonSchema }>>;
-
-interface SecurityScheme {
-  readonly type: string;
-  readonly scheme?: string;
-  readonly in?: string;
-  readonly name?: string;
-  readonly description?: string;
-}
-
-/** The part of JSON Schema that the document uses. */
-export interface JsonSchema {
-  readonly $ref?: string;
-  readonly type?: string | readonly string[];
-  readonly format?: string;
-  readonly description?: string;
-  readonly enum?: readonly unknown[];
-  readonly const?: unknown;
-  readonly default?: unknown;
-  readonly example?: unknown;
-  readonly minimum?: number;
-  readonly maximum?: number;
-  readonly minLength?: number;
-  readonly maxLength?: number;
-  readonly maxItems?: number;
-  readonly pattern?: string;
-  readonly items?: JsonSchema;
-  readonly properties?: Readonly<Record<string, JsonSchema>>;
-  readonly required?: readonly string[];
-  readonly additionalProperties?: JsonSchema | boolean;
-  readonly allOf?: readonly JsonSchema[];
-  readonly anyOf?: readonly JsonSchema[];
-  readonly oneOf?: readonly JsonSchema[];
-}
+import { curlOf } from "./docs_example.ts";
+import type { ApiDocument, Content, JsonSchema, Operation, SecurityScheme } from "./api_document.ts";
 
 const STYLES = ["tokens.css", "app.css", "frame.css", "api.css"];
 
@@ -121,9 +53,11 @@ function Page({ document: { info, paths, components } }: { document: ApiDocument
                 <details>
                   <summary>{tag}</summary>
                   <ul>
-                    {entries.map(({ operation }) => (
+                    {entries.map(({ method, operation }) => (
                       <li>
-                        <a href={`#${operation.operationId}`}>{operation.operationId}</a>
+                        <a href={`#${operation.operationId}`}>
+                          <span>{operation.summary}</span> <small class="quiet">{method}</small>
+                        </a>
                       </li>
                     ))}
                   </ul>
@@ -142,10 +76,14 @@ function Page({ document: { info, paths, components } }: { document: ApiDocument
               For programs: <a href="/api/openapi.json">openapi.json</a>.
             </p>
             <Credentials schemes={components.securitySchemes} />
+            <p>
+              The examples are for a shell in which <code>CRUDE_URL</code> is the address of this server, and{" "}
+              <code>CRUDE_KEY</code> an API key.
+            </p>
             {[...byTag].map(([tag, entries]) => (
               <section aria-labelledby={`tag-${slug(tag)}`}>
                 <h2 id={`tag-${slug(tag)}`}>{tag}</h2>
-                {entries.map((entry) => <OperationSection {...entry} />)}
+                {entries.map((entry) => <OperationSection {...entry} schemas={components.schemas} />)}
               </section>
             ))}
             <section aria-labelledby="schemas">
@@ -200,7 +138,12 @@ function Credentials({ schemes }: { schemes: Readonly<Record<string, SecuritySch
   );
 }
 
-function OperationSection({ path, method, operation }: { path: string; method: string; operation: Operation }) {
+function OperationSection({ path, method, operation, schemas }: {
+  path: string;
+  method: string;
+  operation: Operation;
+  schemas: Readonly<Record<string, JsonSchema>>;
+}) {
   const { operationId: id, summary, description, parameters = [], requestBody, responses, security } = operation;
   return (
     <section class="operation" id={id} aria-labelledby={`${id}-name`}>
@@ -216,6 +159,15 @@ function OperationSection({ path, method, operation }: { path: string; method: s
           <Prose text={description} />
         </p>
       )}
+      <pre tabindex={0} aria-label={`Example of ${id}`}><code>
+        {curlOf({
+          method,
+          path,
+          parameters,
+          body: requestBody?.content["application/json"]?.schema,
+          needsCredential: security?.length !== 0,
+        }, schemas)}
+      </code></pre>
       {parameters.length > 0 && (
         <>
           <h4>Parameters</h4>
@@ -305,13 +257,14 @@ interface Field {
 }
 
 function Fields({ rows }: { rows: readonly Field[] }) {
+  const haveMeanings = rows.some(({ schema }) => schema.description !== undefined);
   return (
     <table class="stack fields">
       <thead>
         <tr>
           <th scope="col">Name</th>
           <th scope="col">Type</th>
-          <th scope="col">Meaning</th>
+          {haveMeanings && <th scope="col">Meaning</th>}
         </tr>
       </thead>
       <tbody>
@@ -327,7 +280,7 @@ function Fields({ rows }: { rows: readonly Field[] }) {
               {schema.properties && <Shape schema={schema} />}
               {schema.items?.properties && <Shape schema={schema.items} />}
             </td>
-            <td data-label="Meaning">{schema.description && <Prose text={schema.description} />}</td>
+            {haveMeanings && <td data-label="Meaning">{schema.description && <Prose text={schema.description} />}</td>}
           </tr>
         ))}
       </tbody>

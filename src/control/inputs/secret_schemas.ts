@@ -198,7 +198,7 @@ export const ownerRefs = {
 export const newSecret = body({
   name: secretName(),
   value: secretValue,
-  scope: scopeSchema,
+  scope: scopeSchema.openapi({ example: "global" }),
   ...ownerRefs,
   comment: note().optional(),
   ...sealFields,
@@ -215,7 +215,7 @@ export const newSecret = body({
 /** A whole secret without its name, as an input that replaces one. */
 export const secretEntry = body({
   value: secretValue,
-  scope: scopeSchema,
+  scope: scopeSchema.openapi({ example: "global" }),
   ...ownerRefs,
   comment: note().optional(),
   ...sealFields,

@@ -29,7 +29,7 @@ import { addMetrics } from "./pages/metrics/metrics.tsx";
 import { addObserved } from "./pages/observed/observed.tsx";
 import { resumeOf } from "./pages/sign_in/replay_after_sign_in.tsx";
 import { addPackages } from "./pages/packages/packages.tsx";
-import { addSearch } from "./pages/search/search.tsx";
+import { addSearch, SearchForm } from "./pages/search/search.tsx";
 import { addSecrets } from "./pages/secrets/secrets.ts";
 import { addSettings } from "./pages/settings/settings.tsx";
 import { compressPages, pageHeaders, sameOriginOnly } from "./shell/security.ts";
@@ -147,16 +147,24 @@ async function failure(error: unknown, c: Context<WebEnv>, { log }: WebDeps): Pr
   }
   // A user who is signed in keeps the sections. The types do not know that an error may come before the guard.
   c.set("firstSteps", () => undefined);
-  const show = (c.get("admin") as SignedIn | undefined) ? page : barePage;
+  const isSignedIn = (c.get("admin") as SignedIn | undefined) !== undefined;
+  const show = isSignedIn ? page : barePage;
   return show(c, {
     title: status === 404 ? "Not found" : status === 500 ? "Something went wrong" : "Request failed",
     children: (
       <>
         <p>{message}</p>
+        {isSignedIn && status === 404 && <SearchForm typed={lastPart(c.req.path)} />}
         <p>
-          <a href="/web">Back to the start</a>
+          <a href="/web">{isSignedIn ? "To the overview" : "Back to the start"}</a>
         </p>
       </>
     ),
   }, status);
+}
+
+/** Returns what an address ends with as words to search for; nothing for an id. */
+function lastPart(path: string): string {
+  const part = path.split("/").at(-1)!;
+  return /^[a-z][\w.-]*$/i.test(part) ? part : "";
 }

@@ -20,22 +20,7 @@ export function addSearch(web: Web, deps: WebDeps, documents: Documents): void {
       title: "Search",
       children: (
         <>
-          <search>
-            <form method="get" action={SEARCH_PATH} class="search">
-              <label for="search" class="visually-hidden">Search everything</label>
-              <input
-                type="search"
-                id="search"
-                name="q"
-                value={typed}
-                maxlength={SEARCH_MAX_LENGTH}
-                placeholder="Name, page, setting or request id"
-                autocomplete="off"
-                autofocus
-              />
-              <button type="submit">Search</button>
-            </form>
-          </search>
+          <SearchForm typed={typed} isFocused />
           {entries.length === 0 ? <Empty>Nothing fits “{typed}”.</Empty> : (
             <ul class="results" aria-label="Results">
               {entries.map((entry) => (
@@ -51,6 +36,28 @@ export function addSearch(web: Web, deps: WebDeps, documents: Documents): void {
       ),
     });
   });
+}
+
+/** The field that searches everything; the pages of errors have it, too. */
+export function SearchForm({ typed, isFocused = false }: { typed: string; isFocused?: boolean }) {
+  return (
+    <search>
+      <form method="get" action={SEARCH_PATH} class="search">
+        <label for="search" class="visually-hidden">Search everything</label>
+        <input
+          type="search"
+          id="search"
+          name="q"
+          value={typed}
+          maxlength={SEARCH_MAX_LENGTH}
+          placeholder="Name, page, setting or request id"
+          autocomplete="off"
+          autofocus={isFocused}
+        />
+        <button type="submit">Search</button>
+      </form>
+    </search>
+  );
 }
 
 /** The options of the palette's list; its script gives them their ids. */
