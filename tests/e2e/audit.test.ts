@@ -88,7 +88,7 @@ Deno.test("many entries are paged, also without scripts, and all of them are exp
 
   const [download] = await Promise.all([
     page.waitForEvent("download"),
-    page.getByRole("link", { name: "Export all" }).click(),
+    page.getByRole("link", { name: "Export JSON" }).click(),
   ]);
   assert.equal(download.suggestedFilename(), "audit.jsonl");
   const lines = (await Deno.readTextFile((await download.path())!)).trimEnd().split("\n");

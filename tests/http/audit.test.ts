@@ -310,6 +310,36 @@ Deno.test("the export has every entry and the head, and is made only as fast as 
   assert.match(seal, /^[0-9a-f]{64}$/);
 });
 
+Deno.test("the export as CSV has a line for each entry, in which no text is a formula", async () => {
+  await using server = await startApp();
+  await createSecret(server, "PLAIN", "v", { scope: "global", comment: 'says "no", and\nmore' });
+  const deployment = { message: "=1+1", files: { "more.ts": null } };
+  assert.equal((await server.api("POST", "/api/deployments", deployment)).status, 201);
+  const all = (await entries(server)).reverse();
+  const { status, headers, body } = await server.api("GET", "/api/audit/export?format=csv");
+  assert.deepEqual([status, headers.get("content-type")], [200, "text/csv; charset=utf-8"]);
+  assert.equal(headers.get("content-disposition"), 'attachment; filename="audit.csv"');
+  const rows = csvRows(body);
+  assert.deepEqual(rows[0]!.slice(0, 3), ["id", "at", "actorKind"]);
+  const column = (name: string) => rows.slice(1).map((row) => row[rows[0]!.indexOf(name)]!);
+  assert.deepEqual(column("id"), all.map(({ id }) => String(id)));
+  assert.deepEqual(column("action"), all.map(({ action }) => action));
+  assert.deepEqual(column("after").map((text) => text === "" ? null : JSON.parse(text)), all.map(({ after }) => after));
+  const deployed = all.findIndex(({ action }) => action === "code.deployed");
+  assert.deepEqual([all[deployed].subject.name, column("subjectName")[deployed]], ["=1+1", "'=1+1"]);
+  assert.equal((await server.api("GET", "/api/audit/export?format=xls")).status, 400);
+});
+
+/** Parses CSV (RFC 4180) with quoted cells. */
+function csvRows(text: string): string[][] {
+  const rows: string[][] = [[]];
+  for (const [, quoted, plain, end] of text.matchAll(/(?:"((?:[^"]|"")*)"|([^",\r\n]*))(,|\n)/g)) {
+    rows.at(-1)!.push(quoted?.replaceAll('""', '"') ?? plain!);
+    if (end === "\n") rows.push([]);
+  }
+  return rows.slice(0, -1);
+}
+
 Deno.test("what the server does by itself is told as its own", async () => {
   await using server = await startApp();
   const found = (await entries(server)).reverse();

@@ -2,12 +2,12 @@
 
 import { z } from "@hono/zod-openapi";
 import type { Audit } from "../../core/audit/audit.ts";
-import { auditEntry, exportHead, exportLine } from "../../core/audit/export.ts";
+import { auditEntry, CSV_HEAD, csvLine, exportHead, exportLine } from "../../core/audit/export.ts";
 import { auditEntrySchema, auditQuery } from "../inputs/audit_schemas.ts";
 import { beforeCursor } from "../inputs/newest_first.ts";
 import type { Api, ApiDeps } from "../services.ts";
 import { apiRoute, nothingUndocumented } from "./route.ts";
-import { answer, errors } from "../inputs/fields.ts";
+import { answer, errors, mustBe, query } from "../inputs/fields.ts";
 
 /** Entries per chunk of an export. */
 const EXPORT_PIECE = 200;
@@ -28,6 +28,11 @@ const list = apiRoute({
   },
 });
 
+const exportQuery = query({
+  format: z.enum(["jsonl", "csv"], mustBe("jsonl or csv")).optional().transform((format) => format ?? "jsonl")
+    .openapi({ type: "string", enum: ["jsonl", "csv"], default: "jsonl" }),
+});
+
 const exportAll = apiRoute({
   method: "get",
   path: "/api/audit/export",
@@ -35,13 +40,18 @@ const exportAll = apiRoute({
   tags,
   summary: "Export the whole audit",
   description: "A JSON object a line: the entries, oldest first, and at last `head`. `audit verify --export` " +
-    "finds whether a line was changed since.",
+    "finds whether a line was changed since. As `csv` for spreadsheets: without MACs and `head`, so that it cannot be " +
+    "verified.",
+  request: { query: exportQuery },
   responses: {
     200: {
       description: "The entries and the head.",
-      content: { "application/x-ndjson": { schema: { type: "string" as const } } },
+      content: {
+        "application/x-ndjson": { schema: { type: "string" as const } },
+        "text/csv": { schema: { type: "string" as const } },
+      },
     },
-    ...errors(),
+    ...errors(400),
   },
 });
 
@@ -56,28 +66,40 @@ export function addAudit(api: Api, { audit }: ApiDeps): void {
   api.openAPIRegistry.registerPath(exportAll);
   api.get(
     exportAll.path,
-    nothingUndocumented({ body: false, conditional: false }),
-    (c) =>
-      c.body(exportStream(audit), 200, {
-        "Content-Type": "application/x-ndjson",
-        "Content-Disposition": 'attachment; filename="audit.jsonl"',
-      }),
+    nothingUndocumented({ body: false, conditional: false }, exportQuery),
+    (c) => {
+      const { format } = exportQuery.parse(c.req.query());
+      return c.body(exportStream(audit, format), 200, {
+        "Content-Type": format === "csv" ? "text/csv; charset=utf-8" : "application/x-ndjson",
+        "Content-Disposition": `attachment; filename="audit.${format}"`,
+      });
+    },
   );
 }
 
 /** Streams the whole audit; reads each chunk when the client is ready for it. */
-export function exportStream(audit: Pick<Audit, "following" | "head">): ReadableStream<Uint8Array> {
+export function exportStream(
+  audit: Pick<Audit, "following" | "head">,
+  format: "jsonl" | "csv" = "jsonl",
+): ReadableStream<Uint8Array> {
   const head = audit.head() ?? '{"count":0,"mac":""}';
   const { count } = JSON.parse(head) as { count: number };
   const encoder = new TextEncoder();
+  const write = (controller: ReadableStreamDefaultController<Uint8Array>, lines: readonly string[]) =>
+    controller.enqueue(encoder.encode(lines.map((line) => `${line}\n`).join("")));
   let after = 0;
   return new ReadableStream({
+    start(controller) {
+      if (format === "csv") write(controller, [CSV_HEAD]);
+    },
     pull(controller) {
       const rows = audit.following(after, count, EXPORT_PIECE);
       after = rows.at(-1)?.id ?? count;
-      const lines = rows.length === 0 ? [exportHead(head)] : rows.map(exportLine);
-      controller.enqueue(encoder.encode(lines.map((line) => `${line}\n`).join("")));
-      if (rows.length === 0) controller.close();
+      if (rows.length > 0) write(controller, rows.map(format === "csv" ? csvLine : exportLine));
+      else {
+        if (format === "jsonl") write(controller, [exportHead(head)]);
+        controller.close();
+      }
     },
   }, { highWaterMark: 1 });
 }

@@ -36,6 +36,38 @@ export function exportLine(row: AuditRow): string {
   return JSON.stringify(auditEntry(row));
 }
 
+/** The columns of an export as CSV: the fields of `AuditEntry`, those of the actor and the subject each on their own. */
+const CSV_COLUMNS = [
+  ["id", ({ id }) => id],
+  ["at", ({ at }) => at],
+  ["actorKind", ({ actor }) => actor.kind],
+  ["actorId", ({ actor }) => actor.id],
+  ["actorName", ({ actor }) => actor.name],
+  ["actorGroup", ({ actor }) => actor.group],
+  ["address", ({ address }) => address],
+  ["requestId", ({ requestId }) => requestId],
+  ["action", ({ action }) => action],
+  ["subjectKind", ({ subject }) => subject.kind],
+  ["subjectId", ({ subject }) => subject.id],
+  ["subjectName", ({ subject }) => subject.name],
+  ["before", ({ before }) => before && JSON.stringify(before)],
+  ["after", ({ after }) => after && JSON.stringify(after)],
+] as const satisfies readonly (readonly [string, (entry: AuditEntry) => string | number | null])[];
+
+export const CSV_HEAD = CSV_COLUMNS.map(([name]) => name).join(",");
+
+export function csvLine(row: AuditRow): string {
+  const entry = auditEntry(row);
+  return CSV_COLUMNS.map(([, value]) => csvCell(value(entry))).join(",");
+}
+
+/** Escapes a cell (RFC 4180). A text that spreadsheets would take for a formula begins with an apostrophe. */
+function csvCell(value: string | number | null): string {
+  const text = String(value ?? "");
+  const harmless = /^[=+\-@\t\r]/.test(text) ? `'${text}` : text;
+  return /[",\r\n]/.test(harmless) ? `"${harmless.replaceAll('"', '""')}"` : harmless;
+}
+
 /** Returns the line of the head; `stored` is its text in the database. */
 export function exportHead(stored: string): string {
   return JSON.stringify({ head: JSON.parse(stored) });

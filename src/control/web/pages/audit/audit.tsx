@@ -5,7 +5,7 @@ import { z } from "zod";
 import { ACTIONS } from "../../../../actor.ts";
 import { auditQuery } from "../../../inputs/audit_schemas.ts";
 import { beforeCursor } from "../../../inputs/newest_first.ts";
-import { Button, ButtonLink, Empty, Pager } from "../../ui/components.tsx";
+import { Button, ButtonLink, Empty, Icon, Pager } from "../../ui/components.tsx";
 import { ProblemSummary, SelectField, TextField } from "../../ui/fields.tsx";
 import type { Web, WebDeps } from "../../shell/deps.ts";
 import { attempt, type Problems } from "../../shell/forms.ts";
@@ -39,7 +39,16 @@ export function addAudit(web: Web, { audit }: WebDeps): void {
     return page(c, {
       title: "Audit",
       styles: ["audit.css"],
-      actions: <a class="button secondary" href="/api/audit/export" download>Export all</a>,
+      actions: (
+        <>
+          <a class="button secondary" href="/api/audit/export" download>
+            <Icon name="download" /> Export JSON
+          </a>
+          <a class="button secondary" href="/api/audit/export?format=csv" download>
+            <Icon name="download" /> Export CSV
+          </a>
+        </>
+      ),
       children: (
         <>
           <ProblemSummary problems={problems} labels={LABELS} />

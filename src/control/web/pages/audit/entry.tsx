@@ -28,21 +28,30 @@ export function Entry({ row }: { row: AuditRow }) {
           <summary>
             Details <span class="visually-hidden">of entry {row.id}</span>
           </summary>
-          <Changes id={row.id} before={before} after={after} />
-          <Facts>
-            <Fact term="Entry">{row.id}</Fact>
-            <Fact term="Action">
-              <code>{row.action}</code>
-            </Fact>
-            {actor.group !== null && <Fact term="Key group">{actor.group}</Fact>}
-            {row.address !== null && <Fact term="From">{row.address}</Fact>}
-            {row.requestId !== null && (
-              <Fact term="Request">
-                <code>{row.requestId}</code>
+          <div class="details">
+            <Changes id={row.id} before={before} after={after} />
+            <Facts isLines>
+              <Fact term="Who">
+                {WHO[actor.kind] ?? `${actor.name} (${actor.kind}:${actor.id})`}
+                {actor.group !== null && `, key group ${actor.group}`}
               </Fact>
-            )}
-            {subject.id !== null && <Fact term="Id of the subject">{subject.id}</Fact>}
-          </Facts>
+              {row.address !== null && <Fact term="From">{row.address}</Fact>}
+              <Fact term="Action">
+                <code>{row.action}</code>
+              </Fact>
+              {subject.name !== "" && (
+                <Fact term="About">
+                  {subject.name} <span class="quiet">{about === subject.name ? subject.kind : about}</span>
+                </Fact>
+              )}
+              {row.requestId !== null && (
+                <Fact term="Request">
+                  <code>{row.requestId}</code>
+                </Fact>
+              )}
+              <Fact term="Entry">{row.id}</Fact>
+            </Facts>
+          </div>
         </details>
       </div>
     </li>
@@ -65,16 +74,31 @@ function Changes({ id, before, after }: { id: number; before: Values; after: Val
       rows={names}
       columns={[
         { label: "What", isRowHeader: true, cell: (name) => name },
-        before !== null && { label: "Before", cell: (name) => formatValue(before[name]) },
-        after !== null && { label: "After", cell: (name) => formatValue(after[name]) },
+        before !== null &&
+        { label: "Before", cell: (name) => <Value of={before[name]} other={after?.[name]} is="del" /> },
+        after !== null &&
+        { label: "After", cell: (name) => <Value of={after[name]} other={before?.[name]} is="ins" /> },
       ]}
     />
   );
+}
+
+/** A value, marked if the change removed or added it. */
+function Value({ of, other, is }: { of: unknown; other: unknown; is: "del" | "ins" }) {
+  const text = formatValue(of);
+  if (text === "" || other === undefined || text === formatValue(other)) return <>{text}</>;
+  return is === "del" ? <del>{text}</del> : <ins>{text}</ins>;
 }
 
 function formatValue(value: unknown): string {
   if (value === undefined) return "";
   if (typeof value === "string") return value === "" ? "(empty)" : value;
   if (Array.isArray(value) && value.every((one) => typeof one !== "object")) return value.join(", ") || "(none)";
+  if (isFlat(value)) return Object.entries(value).map(([name, one]) => `${name} ${one}`).join(", ") || "(none)";
   return JSON.stringify(value);
+}
+
+function isFlat(value: unknown): value is Readonly<Record<string, string | number | boolean>> {
+  return typeof value === "object" && value !== null && !Array.isArray(value) &&
+    Object.values(value).every((one) => ["string", "number", "boolean"].includes(typeof one));
 }
