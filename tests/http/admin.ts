@@ -50,6 +50,14 @@ export class Visitor {
     return answer.status === 303 ? await this.get(answer.headers.get("location")!) : answer;
   }
 
+  /** Returns the version that the form of a page was filled from. */
+  async versionOn(path: string): Promise<string> {
+    const { text } = await this.get(path);
+    const found = /name="version" value="([^"]*)"/.exec(text);
+    if (!found) throw new Error(`${path} has no version`);
+    return found[1]!;
+  }
+
   signIn(password = ADMIN.password, email = ADMIN.email): Promise<Page> {
     return this.post("/web/sign-in", { email, password });
   }

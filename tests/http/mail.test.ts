@@ -219,13 +219,30 @@ Deno.test("the page sets the mail server, adds recipients, sends a test, and del
   assert.equal(host.mails.length, 1);
   await admin.submit(path, { addresses: "dev@example.com", "secret.due": "yes", "backup.old": "yes" });
   assert.match((await admin.get("/web/announcements")).text, /dev@example\.com.*secret\.due, backup\.old/s);
-  await admin.submit(`${path}/delete`, {});
-  await admin.submit("/web/announcements/mail-server/remove", {});
+  for (
+    const [deletion, form, changed] of [
+      [`${path}/delete`, path, { addresses: "dev@example.com", "secret.due": "yes" }],
+      [
+        "/web/announcements/mail-server/remove",
+        "/web/announcements/mail-server",
+        { ...settings, port: String(port), tls: "starttls", from: "other@example.com" },
+      ],
+    ] as const
+  ) {
+    const version = await admin.versionOn(deletion);
+    await admin.submit(form, { ...changed });
+    const stale = await admin.post(deletion, { version });
+    assert.equal(stale.status, 412, deletion);
+    assert.match(stale.text, /Another user changed this/);
+    assert.equal((await admin.submit(deletion, { version: await admin.versionOn(deletion) })).status, 200);
+  }
   const { body: { entries } } = await server.api("GET", "/api/audit");
   const actions = entries.map(({ action }: { action: string }) => action);
   assert.deepEqual(actions.filter((action: string) => action.startsWith("mail")), [
     "mail-server.removed",
+    "mail-server.set",
     "mail-recipients.deleted",
+    "mail-recipients.updated",
     "mail-recipients.updated",
     "mail-recipients.created",
     "mail-server.set",

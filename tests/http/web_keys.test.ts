@@ -212,8 +212,7 @@ Deno.test("a key is rolled by its form as by the API, and not by one that was op
   const admin = await setUp(server);
   const { id, value } = await createKey(server, await createGroup(server, "callers"), "acme");
   const path = `/web/keys/${id}/roll`;
-  const versionOn = async (path: string) => /name="version" value="([^"]*)"/.exec((await admin.get(path)).text)![1]!;
-  const version = await versionOn(path);
+  const version = await admin.versionOn(path);
   for (const graceSeconds of ["", "-1", "1e3", "99999999", "x"]) {
     const { status, text } = await admin.post(path, { version, graceSeconds });
     assert.equal(status, 400, graceSeconds);
@@ -226,7 +225,7 @@ Deno.test("a key is rolled by its form as by the API, and not by one that was op
   assert.equal(again.status, 412);
   assert.match(again.text, /was changed after you opened this page/);
   // A grace for the current value would need a third one.
-  assert.equal((await admin.post(path, { version: await versionOn(path), graceSeconds: "3600" })).status, 409);
+  assert.equal((await admin.post(path, { version: await admin.versionOn(path), graceSeconds: "3600" })).status, 409);
   const known = (key: string) => fetch(`${server.url}/api/keys`, { headers: { "X-API-Key": key } });
   const statusOf = async (key: string) => {
     const response = await known(key);
@@ -238,7 +237,7 @@ Deno.test("a key is rolled by its form as by the API, and not by one that was op
   assert.deepEqual([await statusOf(value), await statusOf(shown)], [403, 403]);
   const previous = `/web/keys/${id}/previous-value`;
   assert.equal((await admin.post(previous, { version })).status, 412);
-  assert.equal((await admin.submit(previous, { version: await versionOn(previous) })).status, 200);
+  assert.equal((await admin.submit(previous, { version: await admin.versionOn(previous) })).status, 200);
   assert.deepEqual([await statusOf(value), await statusOf(shown)], [401, 403]);
   assert.match((await admin.get(previous)).text, /is not accepted any more/);
 });

@@ -335,8 +335,15 @@ Deno.test("the page adds a webhook, shows its secret once, tests it and deletes 
   const page = (await admin.get(path)).text;
   assert.match(page, /webhook\.test/);
   assert.ok(!page.includes(secret));
-  await admin.submit(`${path}/delete`, {});
+  const version = await admin.versionOn(`${path}/delete`);
+  assert.equal((await server.api("PUT", `/api/webhooks/${webhook.id}`, { events: ["key.unused"] })).status, 200);
+  assert.equal((await admin.post(`${path}/delete`, { version })).status, 412);
+  await admin.submit(`${path}/delete`, { version: await admin.versionOn(`${path}/delete`) });
   assert.deepEqual((await server.api("GET", "/api/webhooks")).body.webhooks, []);
   const { body: { entries } } = await server.api("GET", "/api/audit?action=webhook.*");
-  assert.deepEqual(entries.map(({ action }: { action: string }) => action), ["webhook.deleted", "webhook.created"]);
+  assert.deepEqual(entries.map(({ action }: { action: string }) => action), [
+    "webhook.deleted",
+    "webhook.updated",
+    "webhook.created",
+  ]);
 });

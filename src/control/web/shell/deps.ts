@@ -44,7 +44,7 @@ export interface WebDeps extends ApiDeps {
 }
 
 /** Tables whose rows have their own pages. */
-export type AlterableTable = "admins" | "api_keys" | "functions" | "key_groups" | "secrets";
+export type AlterableTable = "admins" | "api_keys" | "functions" | "key_groups" | "mail_server" | "secrets";
 
 /** The signed-in user, as pages show them. */
 export interface SignedIn {

@@ -19,7 +19,7 @@ import { DataTable } from "../../ui/data_table.tsx";
 import { CodeField, ProblemSummary } from "../../ui/fields.tsx";
 import { addMailPages, MailSection } from "./mail.tsx";
 import { addMailServerPage } from "./mail_server.tsx";
-import { Deliveries, EventBoxes, eventsIn, Last, PATH } from "./parts.tsx";
+import { addDeletion, Deliveries, EventBoxes, Events, eventsIn, Last, PATH, TestButton } from "./parts.tsx";
 
 /** Shows the secret of a webhook that was just added. */
 const ADDED_PATH = `${PATH}/added`;
@@ -107,10 +107,16 @@ export function addAnnouncements(web: Web, deps: WebDeps): void {
     return redirect(c, pathOf(id), problem === null ? "The receiver took the test." : `The test failed: ${problem}`);
   });
 
-  web.post(`${PATH}/:id/delete`, async (c) => {
-    const { id } = webhookOf(c);
-    await commit(() => webhooks.delete(c.get("actor"), id));
-    return redirect(c, PATH, "Deleted the webhook.");
+  addDeletion(web, {
+    path: `${PATH}/:id/delete`,
+    subject: webhookOf,
+    version: webhookVersion,
+    title: ({ url }) => `Delete the webhook to ${hostOf(url)}?`,
+    effect: "Its secret is deleted, and deliveries that wait for it are not sent.",
+    submit: "Delete the webhook",
+    back: ({ id }) => pathOf(id),
+    act: (actor, { id }, expected) => commit(() => webhooks.delete(actor, id, expected)),
+    notice: "Deleted the webhook.",
   });
 }
 
@@ -139,8 +145,13 @@ function listPage(c: Context<WebEnv>, deps: WebDeps) {
                 rows={rows}
                 columns={[
                   { label: "Host", isRowHeader: true, cell: ({ id, url }) => <a href={pathOf(id)}>{hostOf(url)}</a> },
-                  { label: "Events", cell: ({ events }) => events.join(", ") },
+                  { label: "Events", cell: ({ events }) => <Events events={events} /> },
                   { label: "Last delivery", cell: ({ id }) => <Last row={webhooks.deliveries(id)[0]} now={now()} /> },
+                  {
+                    label: "Actions",
+                    isActions: true,
+                    cell: ({ id, url }) => <TestButton path={pathOf(id)} to={hostOf(url)} />,
+                  },
                 ]}
               />
             )}
@@ -168,7 +179,12 @@ function webhookPage(c: Context<WebEnv>, { webhooks, now }: WebDeps, form: FormS
   const { id, url, createdAt } = form.subject;
   return page(c, {
     title: `Webhook to ${hostOf(url)}`,
-    actions: <PostButton action={`${pathOf(id)}/test`} label="Send a test" />,
+    actions: (
+      <>
+        <ButtonLink href={`${pathOf(id)}/delete`} kind="danger-quiet">Delete</ButtonLink>
+        <PostButton action={`${pathOf(id)}/test`} label="Send a test" />
+      </>
+    ),
     children: (
       <>
         <Facts>
@@ -187,10 +203,6 @@ function webhookPage(c: Context<WebEnv>, { webhooks, now }: WebDeps, form: FormS
               cancel={PATH}
               version={webhookVersion(form.subject)}
             />
-          </Card>
-          <Card title="Delete it" id="delete" kind="danger">
-            <p>Deliveries that wait for it are not sent.</p>
-            <PostButton action={`${pathOf(id)}/delete`} label="Delete the webhook" kind="danger" />
           </Card>
         </div>
       </>

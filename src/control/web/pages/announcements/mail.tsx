@@ -16,7 +16,7 @@ import { VersionField } from "../../ui/conflict.tsx";
 import { DataTable } from "../../ui/data_table.tsx";
 import { CodeField, ProblemSummary } from "../../ui/fields.tsx";
 import { MAIL_SERVER_PATH } from "./mail_server.tsx";
-import { Deliveries, EventBoxes, eventsIn, Last, PATH } from "./parts.tsx";
+import { addDeletion, Deliveries, EventBoxes, Events, eventsIn, Last, PATH, TestButton } from "./parts.tsx";
 
 const MAIL_PATH = `${PATH}/mail`;
 const LABELS = { addresses: "Addresses", events: "Events" };
@@ -71,10 +71,16 @@ export function addMailPages(web: Web, deps: WebDeps): void {
     return redirect(c, pathOf(id), notice);
   });
 
-  web.post(`${MAIL_PATH}/:id/delete`, async (c) => {
-    const { id } = recipientsOf(c);
-    await commit(() => mail.delete(c.get("actor"), id));
-    return redirect(c, PATH, "Deleted the recipients.");
+  addDeletion(web, {
+    path: `${MAIL_PATH}/:id/delete`,
+    subject: recipientsOf,
+    version: mailRecipientsVersion,
+    title: ({ addresses }) => `Delete the recipients ${addresses.join(", ")}?`,
+    effect: "They get no mail any more. Deliveries that wait for them are not sent.",
+    submit: "Delete the recipients",
+    back: ({ id }) => pathOf(id),
+    act: (actor, { id }, expected) => commit(() => mail.delete(actor, id, expected)),
+    notice: "Deleted the recipients.",
   });
 }
 
@@ -121,8 +127,13 @@ export function MailSection({ deps: { mail, now } }: { deps: WebDeps }) {
               isRowHeader: true,
               cell: ({ id, addresses }) => <a href={pathOf(id)}>{addresses.join(", ")}</a>,
             },
-            { label: "Events", cell: ({ events }) => events.join(", ") },
+            { label: "Events", cell: ({ events }) => <Events events={events} /> },
             { label: "Last delivery", cell: ({ id }) => <Last row={mail.deliveries(id)[0]} now={now()} /> },
+            {
+              label: "Actions",
+              isActions: true,
+              cell: ({ id, addresses }) => server && <TestButton path={pathOf(id)} to={addresses.join(", ")} />,
+            },
           ]}
         />
       )}
@@ -131,10 +142,15 @@ export function MailSection({ deps: { mail, now } }: { deps: WebDeps }) {
 }
 
 function recipientsPage(c: Context<WebEnv>, { mail, now }: WebDeps, form: FormState<MailRecipients, Values>) {
-  const { id, createdAt } = form.subject;
+  const { id, addresses, createdAt } = form.subject;
   return page(c, {
-    title: `Recipients of mail ${id}`,
-    actions: <PostButton action={`${pathOf(id)}/test`} label="Send a test" />,
+    title: `Mail to ${addresses[0]}${addresses.length > 1 ? ` and ${addresses.length - 1} more` : ""}`,
+    actions: (
+      <>
+        <ButtonLink href={`${pathOf(id)}/delete`} kind="danger-quiet">Delete</ButtonLink>
+        <PostButton action={`${pathOf(id)}/test`} label="Send a test" />
+      </>
+    ),
     children: (
       <>
         {!mail.server() && (
@@ -151,7 +167,6 @@ function recipientsPage(c: Context<WebEnv>, { mail, now }: WebDeps, form: FormSt
         <Deliveries rows={mail.deliveries(id)} now={now()} isMail />
         <h2>Change them</h2>
         <RecipientsForm form={form} path={pathOf(id)} submit="Change" version={mailRecipientsVersion(form.subject)} />
-        <PostButton action={`${pathOf(id)}/delete`} label="Delete the recipients" kind="secondary" />
       </>
     ),
   }, form.status);
