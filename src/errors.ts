@@ -56,6 +56,15 @@ export function notFoundByName(thing: string, name: string, field?: string): App
   return notFound(`${thing} named`, `"${name}"`, field);
 }
 
+/** Returns a 403: the user is signed in, but has not set up the second factor that all users need. */
+export function secondFactorRequired(): AppError {
+  return new AppError(
+    "SecondFactorRequired",
+    403,
+    "This server requires a second factor from all users. Set up yours under Your account, then try again.",
+  );
+}
+
 /** Returns a 409: the change conflicts with what is stored. */
 export function conflict(message: string, details?: ErrorDetails): AppError {
   return new AppError("Conflict", 409, message, details);

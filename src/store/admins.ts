@@ -84,6 +84,8 @@ export interface AdminStore {
 
   /** Returns whose link it is, unless it has expired at `now` or its row was altered. */
   link(tokenMac: Uint8Array, now: number): AdminId | undefined;
+  /** Returns until when an admin's link is valid, which may be in the past; undefined without a link. */
+  linkUntil(adminId: AdminId): number | undefined;
   deleteLink(adminId: AdminId): void;
 }
 
@@ -135,6 +137,7 @@ export function createAdminStore(db: Database, rows: RowCheck): AdminStore {
   const link = db.prepare(
     "SELECT admin_id AS adminId FROM password_links WHERE token_hash = ? AND expires_at > ?",
   );
+  const linkUntil = db.prepare("SELECT expires_at AS until FROM password_links WHERE admin_id = ?");
   const deleteLink = db.prepareChange("DELETE FROM password_links WHERE admin_id = ?");
 
   return {
@@ -214,6 +217,7 @@ export function createAdminStore(db: Database, rows: RowCheck): AdminStore {
       const adminId = first<{ adminId: AdminId }>(link, tokenMac, now)?.adminId;
       return adminId !== undefined && rows.check("password_links", adminId) ? adminId : undefined;
     },
+    linkUntil: (adminId: AdminId): number | undefined => first<{ until: number }>(linkUntil, adminId)?.until,
     deleteLink(adminId: AdminId): void {
       deleteLink.run(adminId);
     },

@@ -174,6 +174,8 @@ Deno.test("the table of settings is the one that the server has", () => {
       );
       const range = values
         ? `one of ${values.join(", ")}`
+        : type === "boolean"
+        ? "true or false"
         : type === "string"
         ? "text"
         : minimum === undefined

@@ -5,6 +5,7 @@ import { matchingStep, totpCode, totpStep } from "../../src/keyring/totp.ts";
 import { makeHome } from "../cli/cli.ts";
 import { ADMIN, fromBase32, type Page, setUp, Visitor } from "./admin.ts";
 import { startApp } from "./app.ts";
+import { set } from "./handlers.ts";
 import { type Server } from "./server.ts";
 
 const BOB = { name: "Bob", email: "bob@example.com", password: "another long password" };
@@ -188,6 +189,73 @@ Deno.test("with a second factor, a password is not enough, and no code counts tw
   assert.equal((await remove("wrong")).status, 400);
   assert.equal((await remove(ADMIN.password)).status, 303);
   assert.equal((await new Visitor(server.url).signIn()).status, 303);
+});
+
+Deno.test("while a second factor is required, a user without one can set one up and do nothing else", async () => {
+  await using server = await startApp();
+  const admin = await setUp(server);
+  const bob = await addBob(server, admin);
+  const path = "/web/account/second-factor";
+  await set(server, { "admin.require-second-factor": true });
+  for (const here of ["/web", "/web/secrets", "/web/account", "/web/users", "/web/settings"]) {
+    const { status, headers } = await admin.get(here);
+    assert.deepEqual([status, headers.get("location")], [303, path], here);
+  }
+  for (const here of ["/web/settings", "/web/users", `${path}/codes`, "/web/account/sessions/end-all"]) {
+    assert.equal((await admin.post(here, { name: "x" })).status, 403, here);
+  }
+  for (const method of ["GET", "PUT"]) {
+    const refused = await admin.request(method, "/api/settings");
+    assert.deepEqual([refused.status, JSON.parse(refused.text).code], [403, "SecondFactorRequired"]);
+  }
+  // A key is not a user.
+  assert.equal((await server.api("GET", "/api/settings")).status, 200);
+
+  const page = await admin.get(path);
+  assert.match(page.text, /All users of this server need a second factor/);
+  const nonce = /name="nonce" value="([^"]+)"/.exec(page.text)![1]!;
+  const secret = fromBase32(/<pre id="key"><code>([A-Z2-7 ]+)</.exec(page.text)![1]!.replaceAll(" ", ""));
+  const code = totpCode(secret, totpStep(Date.now()));
+  const codes = await admin.submit(path, { nonce, code, password: ADMIN.password });
+  assert.equal(codes.status, 200, codes.text);
+  const file = await admin.get(/href="([^"]*recovery-codes\/file[^"]*)"/.exec(codes.text)![1]!);
+  assert.match(
+    file.headers.get("content-disposition")!,
+    /^attachment; filename="crude-functions-recovery-codes\.txt"$/,
+  );
+  assert.match(file.headers.get("cache-control")!, /no-store/);
+  for (const one of /<pre id="recovery-codes"><code>([^<]+)</.exec(codes.text)![1]!.split("\n")) {
+    assert.ok(file.text.includes(one));
+  }
+  assert.equal((await admin.get("/web/secrets")).status, 200);
+  assert.ok(await isIn(admin));
+  assert.ok(!await isIn(bob));
+  assert.match((await admin.get("/web/users")).text, /1 user signs in with a password only/);
+  await set(server, { "admin.require-second-factor": false });
+  assert.ok(await isIn(bob));
+});
+
+Deno.test("the list says who is invited and until when, and a user's page ends their sessions", async () => {
+  let now = Date.now();
+  await using server = await startApp({ now: () => now });
+  const admin = await setUp(server);
+  await admin.submit("/web/users", { name: BOB.name, email: BOB.email });
+  assert.match((await admin.get("/web/users")).text, /invited<\/span>.*the link expires/s);
+  now += 24 * 3_600_000;
+  await admin.signIn();
+  assert.match((await admin.get("/web/users")).text, /invited<\/span>.*the link has expired/s);
+  const token = linkIn(await admin.submit("/web/users/2/reset", {}));
+  const bob = new Visitor(server.url);
+  await bob.post("/web/password", { token, password: BOB.password, again: BOB.password });
+  const elsewhere = new Visitor(server.url);
+  await elsewhere.signIn(BOB.password, BOB.email);
+  const page = (await admin.get("/web/users/2")).text;
+  const ids = [...page.matchAll(/name="id" value="(\d+)"/g)].map(([, id]) => id!);
+  assert.equal(ids.length, 2);
+  await admin.submit("/web/users/2/sessions/end", { id: ids[0]! });
+  assert.deepEqual([await isIn(elsewhere), await isIn(bob)].filter(Boolean).length, 1);
+  await admin.submit("/web/users/2/sign-out", {});
+  assert.deepEqual([await isIn(elsewhere), await isIn(bob), await isIn(admin)], [false, false, true]);
 });
 
 Deno.test("five wrong codes make the next ones wait", async () => {

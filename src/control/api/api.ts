@@ -3,7 +3,7 @@
 import { OpenAPIHono } from "@hono/zod-openapi";
 import type { MiddlewareHandler } from "hono";
 import type { ContentfulStatusCode } from "hono/utils/http-status";
-import { AppError } from "../../errors.ts";
+import { AppError, secondFactorRequired } from "../../errors.ts";
 import { type AdminActor, type AuditEvent, entitlementLost, type KeyActor, type Origin } from "../../actor.ts";
 import type { SignedInSession } from "../../core/admins/sessions.ts";
 import type { Client } from "../../http/client_address.ts";
@@ -164,9 +164,10 @@ async function holderOf(
 }
 
 /** A program with a session of its own. No browser adds the header, so no page can misuse it. */
-async function terminalOf(token: string, origin: Origin, { admins, audit }: ApiDeps): Promise<AdminActor> {
+async function terminalOf(token: string, origin: Origin, deps: ApiDeps): Promise<AdminActor> {
+  const { admins, audit } = deps;
   const found = admins.sessions.find(token);
-  if (found) return actorOf(found, token, admins);
+  if (found) return actorOf(found, token, deps);
   await audit.recordAlone({ kind: "visitor", ...origin }, {
     action: "sign-in.failed",
     subject: { kind: "api", id: null, name: "" },
@@ -174,19 +175,22 @@ async function terminalOf(token: string, origin: Origin, { admins, audit }: ApiD
   throw unauthorized("The session in Authorization has ended. Sign in again.");
 }
 
-function actorOf({ admin }: SignedInSession, token: string, { sessions }: ApiDeps["admins"]): AdminActor {
+/** @throws AppError SecondFactorRequired (403) */
+function actorOf({ admin }: SignedInSession, token: string, { admins: { sessions }, settings }: ApiDeps): AdminActor {
+  if (admin.totpNonce === null && settings.get("admin.require-second-factor")) throw secondFactorRequired();
   const refusal = () => sessions.isLive(token) ? undefined : entitlementLost("The session ended");
   return { kind: "admin", id: String(admin.id), name: admin.email, refusal };
 }
 
 /** @throws AppError Unauthorized (401), CrossSite (403) for requests that another site's page caused */
-function adminOf(request: Request, client: Client, { admins }: ApiDeps): AdminActor {
+function adminOf(request: Request, client: Client, deps: ApiDeps): AdminActor {
+  const { admins } = deps;
   const token = readCookie(request.headers, "session", client);
   const found = token === undefined ? undefined : admins.sessions.find(token);
   if (token === undefined || !found) throw unauthorized("An API key is required; send it as X-API-Key.");
   const own = isSafeMethod(request.method) ? isFromOwnPageOrNone(request, client) : isFromOwnPage(request, client);
   if (!own) throw new AppError("CrossSite", 403, "With a session, only pages of this server may send this request.");
-  return actorOf(found, token, admins);
+  return actorOf(found, token, deps);
 }
 
 /** Answers a method that a path does not support with 405 and the supported ones. */

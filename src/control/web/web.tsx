@@ -2,7 +2,7 @@
 
 import { type Context, Hono, type MiddlewareHandler } from "hono";
 import type { HtmlEscapedString } from "hono/utils/html";
-import { AppError } from "../../errors.ts";
+import { AppError, secondFactorRequired } from "../../errors.ts";
 import { errorResponse } from "../../http/errors.ts";
 import { addAccount } from "./pages/account/account.tsx";
 import { addAssets } from "./shell/assets.ts";
@@ -33,7 +33,7 @@ import { addSearch, SearchForm } from "./pages/search/search.tsx";
 import { addSecrets } from "./pages/secrets/secrets.ts";
 import { addSettings } from "./pages/settings/settings.tsx";
 import { compressPages, pageHeaders, sameOriginOnly } from "./shell/security.ts";
-import { findSignedIn } from "./shell/session.ts";
+import { findSignedIn, SECOND_FACTOR_PATH } from "./shell/session.ts";
 import { addSetup } from "./pages/sign_in/setup.tsx";
 import { addSignIn, signInPage } from "./pages/sign_in/sign_in.tsx";
 import { addTerminal } from "./pages/sign_in/terminal.tsx";
@@ -101,6 +101,7 @@ export function createWeb(deps: WebDeps): Web {
 function guard(deps: WebDeps): MiddlewareHandler<WebEnv> {
   return async (c, next) => {
     if (findSignedIn(c, deps)) {
+      if (lacksSecondFactor(c, deps)) return sendToSetUp(c);
       c.set("notice", takeNotice(c));
       return await next();
     }
@@ -110,6 +111,18 @@ function guard(deps: WebDeps): MiddlewareHandler<WebEnv> {
     if (resume.form) return signInPage(c, { resume }, 401);
     return c.redirect(resume.to === "/web" ? "/web/sign-in" : `/web/sign-in?to=${encodeURIComponent(resume.to)}`, 303);
   };
+}
+
+/** Whether the user must set up a second factor before anything else. */
+function lacksSecondFactor(c: Context<WebEnv>, { settings }: WebDeps): boolean {
+  return !c.get("admin").hasSecondFactor && settings.get("admin.require-second-factor") &&
+    c.req.path !== SECOND_FACTOR_PATH;
+}
+
+/** @throws AppError SecondFactorRequired (403) for a request that would change something or is for a part of a page */
+function sendToSetUp(c: Context<WebEnv>): Response {
+  if (c.req.method !== "GET" || c.req.header("hx-request") !== undefined) throw secondFactorRequired();
+  return c.redirect(SECOND_FACTOR_PATH, 303);
 }
 
 /** Answers a request for a part of a page, which keeps what is typed in it. */

@@ -65,6 +65,9 @@ export interface Accounts {
    */
   ofLink(token: string): AdminRow;
 
+  /** Returns until when the user's link is valid; undefined if there is none that is. */
+  linkUntil(id: AdminId): number | undefined;
+
   /** Sets the password, ends all sessions and invalidates the link. @throws AppError NotFound (404) */
   useLink(actor: Actor, token: string, password: string): Promise<AdminRow>;
 
@@ -185,6 +188,11 @@ class AccountService implements Accounts {
     const id = this.#rows.link(this.#linkKey.mac(token), this.#now());
     if (id === undefined) throw new AppError("NotFound", 404, "This link is no longer valid. Ask for a new one.");
     return this.#admin(id);
+  }
+
+  linkUntil(id: AdminId): number | undefined {
+    const until = this.#rows.linkUntil(id);
+    return until !== undefined && until > this.#now() ? until : undefined;
   }
 
   async useLink(actor: Actor, token: string, password: string): Promise<AdminRow> {

@@ -54,6 +54,12 @@ export const DEFINITIONS = {
     z.array(z.string().regex(GROUP_NAME_PATTERN, "must be names of key groups")).min(1, "must name at least one group")
       .max(100),
   ),
+  "admin.require-second-factor": define(
+    "Require a second factor",
+    "Whether users without a second factor can only set one up, and do nothing else.",
+    false,
+    z.boolean("must be true or false"),
+  ),
   "admin.session.idle-hours": integer(
     "Sign out after inactivity",
     "Hours without use after which a user has to sign in again.",

@@ -52,6 +52,7 @@ export interface SignedIn {
   readonly name: string;
   readonly email: string;
   readonly sessionId: SessionId;
+  readonly hasSecondFactor: boolean;
 }
 
 export interface WebEnv {

@@ -9,6 +9,9 @@ import { setCookie } from "./forms.ts";
 
 const DAY_SECONDS = 86_400;
 
+/** The only page of a user who lacks the second factor that all need. */
+export const SECOND_FACTOR_PATH = "/web/account/second-factor";
+
 /** Returns what is known of a client before it signs in. */
 export function visitorOf(c: Context<WebEnv>): Visitor {
   return {
@@ -23,8 +26,8 @@ export function findSignedIn(c: Context<WebEnv>, { admins }: WebDeps): boolean {
   const token = readCookie(c.req.raw.headers, "session", c.env);
   const found = token === undefined ? undefined : admins.sessions.find(token);
   if (token === undefined || !found) return false;
-  const { admin: { id, name, email }, session } = found;
-  c.set("admin", { id, name, email, sessionId: session.id });
+  const { admin: { id, name, email, totpNonce }, session } = found;
+  c.set("admin", { id, name, email, sessionId: session.id, hasSecondFactor: totpNonce !== null });
   c.set("actor", {
     kind: "admin",
     id: String(id),

@@ -3,10 +3,9 @@
 import type { Context } from "hono";
 import { z } from "zod";
 import type { SessionId } from "../../../../ids.ts";
-import type { SessionRow } from "../../../../store/admins.ts";
+import { HOUR_MS } from "../../../../time.ts";
 import { idText } from "../../../inputs/fields.ts";
-import { Ago, Badge, Button, ButtonLink, Card, PostButton, StatusDot } from "../../ui/components.tsx";
-import { DataTable } from "../../ui/data_table.tsx";
+import { Button, ButtonLink, Card, StatusDot } from "../../ui/components.tsx";
 import { ProblemSummary, TextField } from "../../ui/fields.tsx";
 import type { Web, WebDeps, WebEnv } from "../../shell/deps.ts";
 import { fieldText, type Problems, readForm, redirect, type Typed } from "../../shell/forms.ts";
@@ -17,6 +16,7 @@ import { PasswordFields } from "../../ui/password_fields.tsx";
 import { forgetSession, visitorOf } from "../../shell/session.ts";
 import { newPassword, personName } from "../../../inputs/sign_in_schemas.ts";
 import { addSecondFactor } from "./second_factor.tsx";
+import { SessionTable } from "./sessions.tsx";
 
 /** Problems by form of the page. */
 type Wrong = { name?: Problems; password?: Problems; typedName?: string };
@@ -70,132 +70,83 @@ export function passwordsIn(typed: Typed): { password: string; again: string } {
   return { password: typed["password"]?.[0] ?? "", again: typed["again"]?.[0] ?? "" };
 }
 
-function accountPage(c: Context<WebEnv>, { admins, now }: WebDeps, wrong: Wrong = {}) {
+function accountPage(c: Context<WebEnv>, { admins, settings, now }: WebDeps, wrong: Wrong = {}) {
   const { id, email, name, sessionId } = c.get("admin");
   const row = admins.accounts.get(id);
   return page(c, {
     title: "Your account",
     children: (
-      <div class="cards">
-        <Card title="Name" id="who">
-          <ProblemSummary problems={wrong.name} labels={{ name: "Name" }} />
-          <form method="post" action="/web/account/name">
-            <FormToken />
-            <p>
-              You sign in as <strong>{email}</strong>.
-            </p>
-            <TextField
-              name="name"
-              label="Name"
-              value={wrong.typedName ?? name}
-              problems={wrong.name}
-              autocomplete="name"
-              required
-            />
-            <Button kind="secondary">Change name</Button>
-          </form>
-        </Card>
-        <Card title="Password" id="secret">
-          <ProblemSummary
-            problems={wrong.password}
-            labels={{ current: "Current password", password: "New password", again: "New password again" }}
-          />
-          <form method="post" action="/web/account/password">
-            <FormToken />
-            <input type="hidden" name="username" value={email} autocomplete="username" />
-            <TextField
-              name="current"
-              label="Current password"
-              type="password"
+      <>
+        <div class="card-columns">
+          <div>
+            <Card title="Name" id="who">
+              <ProblemSummary problems={wrong.name} labels={{ name: "Name" }} />
+              <form method="post" action="/web/account/name">
+                <FormToken />
+                <p>
+                  You sign in as <strong>{email}</strong>.
+                </p>
+                <TextField
+                  name="name"
+                  label="Name"
+                  value={wrong.typedName ?? name}
+                  problems={wrong.name}
+                  autocomplete="name"
+                  required
+                />
+                <Button kind="secondary">Change name</Button>
+              </form>
+            </Card>
+            <Card title="Second factor" id="factor">
+              <p>
+                <StatusDot kind={row.totpNonce === null ? "warn" : "ok"}>
+                  {row.totpNonce === null ? "off" : "on"}
+                </StatusDot>
+              </p>
+              <p>
+                {row.totpNonce === null
+                  ? "Signing in asks only for your password. With an authenticator app, a stolen password is not enough."
+                  : "Signing in also asks for a code of your authenticator app."}
+              </p>
+              <ButtonLink href="/web/account/second-factor" kind="secondary" icon="shield-check">
+                {row.totpNonce === null ? "Set up a second factor" : "Manage the second factor"}
+              </ButtonLink>
+            </Card>
+          </div>
+          <Card title="Password" id="secret">
+            <ProblemSummary
               problems={wrong.password}
-              autocomplete="current-password"
-              required
+              labels={{ current: "Current password", password: "New password", again: "New password again" }}
             />
-            <PasswordFields problems={wrong.password} label="New password" />
-            <Button kind="secondary">Change password</Button>
-          </form>
-        </Card>
-        <Card title="Second factor" id="factor">
-          <p>
-            <StatusDot kind={row.totpNonce === null ? "warn" : "ok"}>{row.totpNonce === null ? "off" : "on"}</StatusDot>
-          </p>
-          <p>
-            {row.totpNonce === null
-              ? "Signing in asks only for your password. With an authenticator app, a stolen password is not enough."
-              : "Signing in also asks for a code of your authenticator app."}
-          </p>
-          <ButtonLink href="/web/account/second-factor" kind="secondary" icon="shield-check">
-            {row.totpNonce === null ? "Set up a second factor" : "Manage the second factor"}
-          </ButtonLink>
-        </Card>
+            <form method="post" action="/web/account/password">
+              <FormToken />
+              <input type="hidden" name="username" value={email} autocomplete="username" />
+              <TextField
+                name="current"
+                label="Current password"
+                type="password"
+                problems={wrong.password}
+                autocomplete="current-password"
+                required
+              />
+              <PasswordFields problems={wrong.password} label="New password" />
+              <Button kind="secondary">Change password</Button>
+            </form>
+          </Card>
+        </div>
         <Card title="Where you are signed in" id="where">
-          <Sessions sessions={admins.sessions.list(id)} own={sessionId} now={now()} />
+          <SessionTable
+            sessions={admins.sessions.list(id)}
+            own={sessionId}
+            now={now()}
+            idleMs={settings.get("admin.session.idle-hours") * HOUR_MS}
+            endPath="/web/account/sessions/end"
+          />
           <form method="post" action="/web/account/sessions/end-all">
             <Button kind="secondary">Sign out everywhere</Button>
           </form>
         </Card>
-      </div>
+      </>
     ),
   }, Object.keys(wrong).length > 0 ? 400 : 200);
-}
-
-function Sessions({ sessions, own, now }: { sessions: readonly SessionRow[]; own: SessionId; now: number }) {
-  return (
-    <DataTable
-      label="Sessions"
-      isStacked
-      rows={sessions}
-      columns={[
-        {
-          label: "Browser",
-          narrowLabel: null,
-          cell: ({ id, userAgent }) => (
-            <>
-              {browserOf(userAgent)} {id === own && <Badge kind="ok">this one</Badge>}
-            </>
-          ),
-        },
-        { label: "Address", cell: ({ address }) => address },
-        { label: "Since", cell: ({ createdAt }) => <Ago ms={createdAt} now={now} /> },
-        { label: "Last seen", cell: ({ lastSeenAt }) => <Ago ms={lastSeenAt} now={now} /> },
-        {
-          label: "Actions",
-          isActions: true,
-          cell: ({ id, userAgent, address }) =>
-            id !== own && (
-              <PostButton
-                action="/web/account/sessions/end"
-                label="End"
-                kind="secondary"
-                fields={{ id: String(id) }}
-                describe={`the session of ${browserOf(userAgent)} at ${address}`}
-              />
-            ),
-        },
-      ]}
-    />
-  );
-}
-
-const BROWSERS: readonly (readonly [RegExp, string])[] = [
-  [/Edg\//, "Edge"],
-  [/OPR\//, "Opera"],
-  [/Firefox\//, "Firefox"],
-  [/Chrom(?:e|ium)\//, "Chrome"],
-  [/Safari\//, "Safari"],
-];
-const SYSTEMS: readonly (readonly [RegExp, string])[] = [
-  [/Android/, "Android"],
-  [/iPhone|iPad/, "iOS"],
-  [/Windows/, "Windows"],
-  [/Mac OS X/, "macOS"],
-  [/Linux|X11/, "Linux"],
-];
-
-/** Returns a browser's name, such as "Firefox on Linux". User agents contain the names of other browsers, too. */
-function browserOf(userAgent: string): string {
-  const find = (names: readonly (readonly [RegExp, string])[]) => names.find(([sign]) => sign.test(userAgent))?.[1];
-  const [browser, system] = [find(BROWSERS), find(SYSTEMS)];
-  if (!browser) return userAgent.slice(0, 40) || "Unknown";
-  return system ? `${browser} on ${system}` : browser;
 }

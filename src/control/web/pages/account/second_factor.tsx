@@ -3,7 +3,7 @@
 import type { Context } from "hono";
 import type { Enrolment } from "../../../../core/admins/second_factor.ts";
 import { SecretValue } from "../../../../keyring/secret_value.ts";
-import { Card, CopyLine, FormActions } from "../../ui/components.tsx";
+import { Button, ButtonLink, Card, CopyLine, FormActions, Notice } from "../../ui/components.tsx";
 import { ProblemSummary, TextField } from "../../ui/fields.tsx";
 import type { Web, WebDeps, WebEnv } from "../../shell/deps.ts";
 import { fieldText, type Problems, redirect } from "../../shell/forms.ts";
@@ -12,12 +12,13 @@ import { page } from "../../shell/layout.tsx";
 import { holdsSecret } from "../../shell/security.ts";
 import { Confirm, noLongerShown, ShownOnce } from "../../shell/shown_once.tsx";
 import { FormToken } from "../../shell/submissions.tsx";
-import { visitorOf } from "../../shell/session.ts";
+import { SECOND_FACTOR_PATH, visitorOf } from "../../shell/session.ts";
 
-const PATH = "/web/account/second-factor";
+const PATH = SECOND_FACTOR_PATH;
 const ACCOUNT = [["/web/account", "Your account"]] as const;
 /** Shows recovery codes that were just created. */
 const CODES_PATH = `${PATH}/recovery-codes`;
+const LOST_CODES = "If you lost the codes, create new ones.";
 
 interface Codes {
   readonly title: string;
@@ -42,7 +43,7 @@ export function addSecondFactor(web: Web, deps: WebDeps): void {
 
   web.get(PATH, (c) => {
     const row = own(c);
-    return row.totpNonce === null ? setUpPage(c, secondFactor.propose(row)) : managePage(c, deps);
+    return row.totpNonce === null ? setUpPage(c, deps, secondFactor.propose(row)) : managePage(c, deps);
   });
 
   formRoute(web, {
@@ -59,7 +60,7 @@ export function addSecondFactor(web: Web, deps: WebDeps): void {
     },
     page: (c, { subject, values, problems }) => {
       if (subject.totpNonce !== null) return redirect(c, PATH, "The second factor is already on.");
-      return setUpPage(c, secondFactor.proposed(subject, values.nonce), problems);
+      return setUpPage(c, deps, secondFactor.proposed(subject, values.nonce), problems);
     },
     then: async (codes, { c }) => ({ to: await codesPath(c, "The second factor is on", codes) }),
   });
@@ -79,8 +80,15 @@ export function addSecondFactor(web: Web, deps: WebDeps): void {
   web.get(CODES_PATH, async (c) => {
     const codes = await shown.find(c);
     if (codes) return codesPage(c, codes);
-    const advice = "If you lost the codes, create new ones.";
-    return noLongerShown(c, { title: "Recovery codes", advice, back: PATH });
+    return noLongerShown(c, { title: "Recovery codes", advice: LOST_CODES, back: PATH });
+  });
+
+  web.get(`${CODES_PATH}/file`, async (c) => {
+    const codes = await shown.find(c);
+    if (!codes) return noLongerShown(c, { title: "Recovery codes", advice: LOST_CODES, back: PATH });
+    const host = new URL(c.req.url).host;
+    c.header("Content-Disposition", 'attachment; filename="crude-functions-recovery-codes.txt"');
+    return c.text(`Recovery codes of ${c.get("admin").email} on ${host}\n\n${codes.text.reveal()}\n`);
   });
 
   web.post(CODES_PATH, async (c) => {
@@ -104,7 +112,12 @@ export function addSecondFactor(web: Web, deps: WebDeps): void {
   });
 }
 
-async function setUpPage(c: Context<WebEnv>, { nonce, secret, uri }: Enrolment, problems?: Problems) {
+async function setUpPage(
+  c: Context<WebEnv>,
+  { settings }: WebDeps,
+  { nonce, secret, uri }: Enrolment,
+  problems?: Problems,
+) {
   holdsSecret(c);
   const shown = secret.match(/.{1,4}/g)!.join(" ");
   const labels = { code: "Code", password: "Password" };
@@ -115,6 +128,11 @@ async function setUpPage(c: Context<WebEnv>, { nonce, secret, uri }: Enrolment, 
     children: (
       <div class="narrow">
         <ProblemSummary problems={problems} labels={labels} />
+        {settings.get("admin.require-second-factor") && (
+          <Notice kind="info" title="All users of this server need a second factor">
+            <p>The other pages open once you have set up yours.</p>
+          </Notice>
+        )}
         <ol>
           <li>
             <p>Scan this with an authenticator app on your phone, or type the key into it.</p>
@@ -154,7 +172,7 @@ async function setUpPage(c: Context<WebEnv>, { nonce, secret, uri }: Enrolment, 
 
 function managePage(
   c: Context<WebEnv>,
-  { admins: { secondFactor } }: WebDeps,
+  { admins: { secondFactor }, settings }: WebDeps,
   wrong: { codes?: Problems; remove?: Problems } = {},
 ) {
   const left = secondFactor.codesLeft(c.get("admin").id);
@@ -173,8 +191,9 @@ function managePage(
         </Card>
         <Card title="Remove it" id="remove" kind="danger">
           <p>
-            After that, your password is enough to sign in. To change to another app, remove this one and set up the new
-            one.
+            {settings.get("admin.require-second-factor")
+              ? "All users of this server need one: after that, you can only set up another. Do this to change to another app."
+              : "After that, your password is enough to sign in. To change to another app, remove this one and set up the new one."}
           </p>
           <Proof
             action={`${PATH}/remove`}
@@ -219,12 +238,25 @@ function codesPage(c: Context<WebEnv>, { title, text }: Codes) {
   return page(c, {
     title,
     trail: ACCOUNT,
+    actions: (
+      <>
+        <Button type="button" kind="secondary" data-print hidden>Print</Button>
+        <ButtonLink
+          href={`${CODES_PATH}/file?shown=${encodeURIComponent(c.req.query("shown") ?? "")}`}
+          kind="secondary"
+          icon="download"
+          isDownload
+        >
+          Download
+        </ButtonLink>
+      </>
+    ),
     children: (
       <div class="narrow">
         <p class="warning">
           Keep these recovery codes where you keep your passwords, not on the phone. Each replaces the app's code once.
         </p>
-        <CopyLine id="recovery-codes" text={text.reveal()} label="Copy the codes" />
+        <CopyLine id="recovery-codes" text={text.reveal()} label="Copy the codes" isPrimary />
         <Confirm c={c} action={CODES_PATH} label="I have saved them" />
       </div>
     ),

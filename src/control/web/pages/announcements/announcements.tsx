@@ -140,7 +140,7 @@ function listPage(c: Context<WebEnv>, deps: WebDeps) {
             ? <p class="quiet">None yet. A webhook posts each announcement to a server of yours.</p>
             : (
               <DataTable
-                label="Webhooks"
+                label="Webhooks and their deliveries"
                 isStacked
                 rows={rows}
                 columns={[

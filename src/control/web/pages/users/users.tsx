@@ -2,8 +2,9 @@
 
 import type { Context } from "hono";
 import { LINK_HOURS } from "../../../../core/admins/accounts.ts";
-import type { AdminId } from "../../../../ids.ts";
-import type { AdminRow } from "../../../../store/admins.ts";
+import type { AdminId, SessionId } from "../../../../ids.ts";
+import { HOUR_MS } from "../../../../time.ts";
+import type { AdminRow, SessionRow } from "../../../../store/admins.ts";
 import { conflict, invalid } from "../../../../errors.ts";
 import { SecretValue } from "../../../../keyring/secret_value.ts";
 import { idText } from "../../../inputs/fields.ts";
@@ -18,6 +19,8 @@ import {
   Fact,
   Facts,
   FormActions,
+  Notice,
+  PostButton,
   StatusDot,
   Time,
 } from "../../ui/components.tsx";
@@ -31,6 +34,8 @@ import { Confirm, noLongerShown, ShownOnce } from "../../shell/shown_once.tsx";
 import { FormToken } from "../../shell/submissions.tsx";
 import { forgetSession } from "../../shell/session.ts";
 import { newPerson } from "../../../inputs/sign_in_schemas.ts";
+import { count } from "../../ui/format.ts";
+import { SessionTable } from "../account/sessions.tsx";
 
 const PATH = "/web/users";
 /** Shows a link that was just created. */
@@ -44,7 +49,7 @@ interface Invitation {
 }
 
 export function addUsers(web: Web, deps: WebDeps): void {
-  const { admins: { accounts, secondFactor }, commit } = deps;
+  const { admins: { accounts, secondFactor, sessions }, commit } = deps;
   const userOf = (c: Context<WebEnv>) => accounts.get(idText<AdminId>().parse(c.req.param("id")));
   const shown = new ShownOnce<Invitation>({
     shared: deps.shared,
@@ -108,6 +113,21 @@ export function addUsers(web: Web, deps: WebDeps): void {
     return redirect(c, await linkPath(c, { title, text, link: linkOf(c, token) }));
   });
 
+  web.post(`${PATH}/:id/sessions/end`, async (c) => {
+    const row = userOf(c);
+    const id = idText<SessionId>().parse(fieldText(await readForm(c), "id"));
+    await commit(() => sessions.end(c.get("actor"), id, row));
+    return redirect(c, `${PATH}/${row.id}`, "The session was ended.");
+  });
+
+  web.post(`${PATH}/:id/sign-out`, async (c) => {
+    const row = userOf(c);
+    await commit(() => sessions.endAll(c.get("actor"), row));
+    if (row.id !== c.get("admin").id) return redirect(c, `${PATH}/${row.id}`, `Signed ${row.email} out everywhere.`);
+    forgetSession(c);
+    return redirect(c, "/web/sign-in", "You were signed out everywhere.");
+  });
+
   formRoute(web, {
     path: `${PATH}/:id/remove`,
     subject: userOf,
@@ -130,48 +150,125 @@ interface NewUser {
   readonly email: string;
 }
 
-function listPage(c: Context<WebEnv>, { admins: { accounts }, now, isAltered }: WebDeps) {
+function listPage(c: Context<WebEnv>, deps: WebDeps) {
+  const { admins: { accounts, sessions }, settings } = deps;
+  const users = accounts.list().map((row): ListedUser => ({
+    row,
+    sessions: sessions.list(row.id),
+    linkUntil: accounts.linkUntil(row.id),
+  }));
+  const lacking = users.filter(({ row }) => row.password !== null && row.totpNonce === null).length;
   return page(c, {
     title: "Users",
     actions: <ButtonLink href={`${PATH}/new`} icon="user-plus">Invite a user</ButtonLink>,
     children: (
       <>
         <p class="quiet">Every user can see and change everything on these pages, including secrets.</p>
-        <DataTable
-          label="Users"
-          isStacked
-          rows={accounts.list()}
-          columns={[
-            {
-              label: "Name",
-              isRowHeader: true,
-              cell: ({ id, name }) => (
-                <>
-                  <a href={`${PATH}/${id}`}>{name}</a> {id === c.get("admin").id && <Badge kind="plain">you</Badge>}
-                </>
-              ),
-            },
-            { label: "E-mail", cell: ({ email }) => email },
-            {
-              label: "Signs in with",
-              cell: (row) => isAltered("admins", row.id) ? <AlteredBadge /> : <State row={row} />,
-            },
-            {
-              label: "Last sign-in",
-              cell: ({ lastSignInAt }) => lastSignInAt === null ? "never" : <Ago ms={lastSignInAt} now={now()} />,
-            },
-          ]}
-        />
+        {lacking > 0 && <Lacking lacking={lacking} isRequired={settings.get("admin.require-second-factor")} />}
+        <UserTable users={users} own={c.get("admin").id} deps={deps} />
       </>
     ),
   });
 }
 
-function State({ row: { password, totpNonce } }: { row: AdminRow }) {
-  if (password === null) return <StatusDot kind="off">nothing yet: invited</StatusDot>;
-  return totpNonce === null
-    ? <StatusDot kind="warn">password only</StatusDot>
-    : <StatusDot kind="ok">password and second factor</StatusDot>;
+interface ListedUser {
+  readonly row: AdminRow;
+  /** Live ones, the one used last first. */
+  readonly sessions: readonly SessionRow[];
+  readonly linkUntil: number | undefined;
+}
+
+/** Says how many users sign in with a password only, and how to change that. */
+function Lacking({ lacking, isRequired }: { lacking: number; isRequired: boolean }) {
+  const who = lacking === 1 ? "1 user signs in" : `${lacking} users sign in`;
+  return (
+    <Notice
+      kind={isRequired ? "info" : "warn"}
+      actions={!isRequired && (
+        <ButtonLink href="/web/settings#admin.require-second-factor" kind="secondary" isSmall>
+          Require a second factor
+        </ButtonLink>
+      )}
+    >
+      <p>
+        {who} with a password only. {isRequired && "A second factor is required: they can only set one up."}
+      </p>
+    </Notice>
+  );
+}
+
+function UserTable({ users, own, deps: { now, isAltered } }: {
+  users: readonly ListedUser[];
+  own: AdminId;
+  deps: WebDeps;
+}) {
+  return (
+    <DataTable
+      label="Users"
+      isStacked
+      rows={users}
+      columns={[
+        {
+          label: "Name",
+          isRowHeader: true,
+          cell: ({ row: { id, name, email } }) => (
+            <>
+              <a href={`${PATH}/${id}`}>{name}</a> {id === own && <Badge kind="plain">you</Badge>}
+              <small class="hint">{email}</small>
+            </>
+          ),
+        },
+        {
+          label: "Second factor",
+          cell: ({ row, linkUntil }) =>
+            isAltered("admins", row.id) ? <AlteredBadge /> : <State row={row} linkUntil={linkUntil} now={now()} />,
+        },
+        { label: "Sessions", isFigure: true, cell: ({ sessions }) => count(sessions.length) },
+        { label: "Last seen", cell: (user) => <LastSeen user={user} now={now()} /> },
+        {
+          label: "Actions",
+          isActions: true,
+          cell: ({ row: { id, name, password } }) =>
+            password === null && !isAltered("admins", id) && (
+              <PostButton
+                action={`${PATH}/${id}/reset`}
+                label="New link"
+                kind="quiet"
+                isSmall
+                describe={`to invite ${name}`}
+              />
+            ),
+        },
+      ]}
+    />
+  );
+}
+
+function LastSeen({ user: { row, sessions: [latest] }, now }: { user: ListedUser; now: number }) {
+  const at = Math.max(latest?.lastSeenAt ?? 0, row.lastSignInAt ?? 0);
+  return at === 0 ? <span class="quiet">never</span> : <Ago ms={at} now={now} />;
+}
+
+function State({ row: { password, totpNonce }, linkUntil, now }: {
+  row: AdminRow;
+  linkUntil: number | undefined;
+  now: number;
+}) {
+  if (password !== null) {
+    return totpNonce === null ? <StatusDot kind="warn">off</StatusDot> : <StatusDot kind="ok">on</StatusDot>;
+  }
+  return (
+    <>
+      <StatusDot kind={linkUntil === undefined ? "bad" : "off"}>invited</StatusDot>{" "}
+      <small class="hint">
+        {linkUntil === undefined ? "the link has expired" : (
+          <>
+            the link expires <Ago ms={linkUntil} now={now} />
+          </>
+        )}
+      </small>
+    </>
+  );
 }
 
 function newPage(
@@ -200,16 +297,21 @@ function newPage(
   }, problems ? 400 : 200);
 }
 
-function userPage(c: Context<WebEnv>, { isAltered }: WebDeps, row: AdminRow, problems?: Problems) {
+function userPage(c: Context<WebEnv>, deps: WebDeps, row: AdminRow, problems?: Problems) {
+  const { isAltered, now, admins: { accounts, sessions }, settings } = deps;
   const action = `${PATH}/${row.id}`;
+  const live = sessions.list(row.id);
   return page(c, {
     title: row.name,
     children: (
       <div class="cards">
         <Facts>
           <Fact term="E-mail">{row.email}</Fact>
-          <Fact term="Signs in with">
-            <State row={row} />
+          <Fact term="Second factor">
+            <State row={row} linkUntil={accounts.linkUntil(row.id)} now={now()} />
+          </Fact>
+          <Fact term="Last sign-in">
+            {row.lastSignInAt === null ? "never" : <Ago ms={row.lastSignInAt} now={now()} />}
           </Fact>
           <Fact term="Created">
             <Time ms={row.createdAt} />
@@ -242,6 +344,21 @@ function userPage(c: Context<WebEnv>, { isAltered }: WebDeps, row: AdminRow, pro
               </form>
             </Card>
           )}
+        {live.length > 0 && (
+          <Card
+            title="Where they are signed in"
+            id="where"
+            actions={<PostButton action={`${action}/sign-out`} label="Sign out everywhere" kind="secondary" />}
+          >
+            <SessionTable
+              sessions={live}
+              own={c.get("admin").sessionId}
+              now={now()}
+              idleMs={settings.get("admin.session.idle-hours") * HOUR_MS}
+              endPath={`${action}/sessions/end`}
+            />
+          </Card>
+        )}
         <Card title="Remove" id="remove" kind="danger">
           <p>Ends all sessions of {row.email} at once. What they created is kept.</p>
           <ProblemSummary problems={problems} labels={{ email: "E-mail" }} />
@@ -277,7 +394,7 @@ function linkPage(c: Context<WebEnv>, { title, text, link }: Invitation) {
     children: (
       <div class="narrow">
         <p>{text}</p>
-        <CopyLine id="link" text={link.reveal()} label="Copy the link" />
+        <CopyLine id="link" text={link.reveal()} label="Copy the link" isPrimary />
         <p class="warning">
           It works once, for {LINK_HOURS}{" "}
           hours. Anyone who has it can sign in: send it through a channel that you trust.
