@@ -17,7 +17,8 @@ const AGAIN_MAX_BYTES = 10_000;
 const EDITOR_MAX_BYTES = 180_000;
 
 const PATHS = [
-  ...["", "functions", "functions/new", "files", "history", "deployments", "secrets", "secrets/new"],
+  ...["", "functions", "functions/new", "files", "history", "deployments", "deployments/git", "packages"],
+  ...["secrets", "secrets/new"],
   ...["keys", "keys/new", "keys/groups/1", "logs", "metrics", "audit", "announcements", "users", "settings"],
   ...[
     "settings/encryption",

@@ -15,7 +15,7 @@ import { addCheck, addSave } from "./edit.tsx";
 import { actionPath, editPath, fileIcon, FILES_PATH, folderPath, nameOf, parentOf, trailOf } from "./folders.tsx";
 import { ReadOnly } from "./read_only.tsx";
 import { FileTree, readTree } from "./tree.tsx";
-import { Importers, UsedBy } from "./used_by.tsx";
+import { ImportersWarning, UsedBy } from "./used_by.tsx";
 
 /** How many paths the editor is sent for completion. */
 const PATHS_MAX = 2_000;
@@ -181,12 +181,10 @@ function showDelete(c: Context<WebEnv>, deps: WebDeps, path: string) {
           <code>{path}</code> is deleted. Its content stays in the{" "}
           <a href={actionPath("history", path)}>history</a>, from which it can be restored.
         </p>
-        {importers.length > 0 && (
-          <p class="warning">
-            <Importers paths={importers} /> {importers.length === 1 ? "imports" : "import"}{" "}
-            it: calls of functions with these handlers will be answered with 500.
-          </p>
-        )}
+        <ImportersWarning
+          paths={importers}
+          effect="calls of functions with these handlers will be answered with 500."
+        />
         {handled.length > 0 && (
           <p class="warning">
             It is the handler of {handled.map(({ name }) => name).join(", ")}: calls will be answered with 500.

@@ -66,6 +66,29 @@ export function UsedInShort({ handled, importers }: {
   );
 }
 
+/** Says who imports a file, in the beginning of a sentence; a long list of them is folded below it. */
+export function ImportersWarning({ paths, effect }: { paths: readonly string[]; effect: string }) {
+  if (paths.length === 0) return null;
+  if (paths.length <= IMPORTERS_IN_LINE) {
+    return (
+      <p class="warning">
+        <Importers paths={paths} /> {paths.length === 1 ? "imports" : "import"} it: {effect}
+      </p>
+    );
+  }
+  return (
+    <div class="warning">
+      <p>
+        {count(paths.length)} files import it: {effect}
+      </p>
+      <details>
+        <summary>Which files</summary>
+        <Importers paths={paths} />
+      </details>
+    </div>
+  );
+}
+
 /** Links to the first importers, and the number of the others. */
 export function Importers({ paths }: { paths: readonly string[] }) {
   return (

@@ -5,7 +5,7 @@ import type { FileChange, Version } from "../../../../code/versions/history.ts";
 import { notFound } from "../../../../errors.ts";
 import { sha256Of } from "../../../../sha256.ts";
 import { asText } from "../../../inputs/body.ts";
-import { Fact, Facts, FormActions, Time } from "../../ui/components.tsx";
+import { Ago, ButtonLink, Fact, Facts, FormActions } from "../../ui/components.tsx";
 import { CODE_MAX_BYTES, sizeText } from "../../ui/code_form.tsx";
 import { ProblemSummary, TextField } from "../../ui/fields.tsx";
 import type { Web, WebDeps, WebEnv } from "../../shell/deps.ts";
@@ -22,6 +22,7 @@ import {
   fileHistoryPath,
   HISTORY_PATH,
   idOf,
+  LiveBadge,
   messageOf,
   orSentence,
   versionPath,
@@ -97,8 +98,14 @@ async function showFile(c: Context<WebEnv>, deps: WebDeps, id: number, path: str
     actions: <FileActions id={id} path={path} hasContent={content !== undefined} isCurrent={isCurrent} />,
     children: (
       <>
-        <FileFacts version={version} path={path} exists={now !== ""} content={content} />
-        {isCurrent && <p class="quiet">The file has this content now.</p>}
+        <FileFacts
+          version={version}
+          path={path}
+          exists={now !== ""}
+          content={content}
+          isLive={isCurrent}
+          now={deps.now()}
+        />
         <h2>What version {id} changed in it</h2>
         <Changed change={change} diff={change && await versions.diffOf(change)} />
         <Content content={content} isDeleted={change?.change === "deleted"} path={path} id={id} />
@@ -117,29 +124,37 @@ function FileActions({ id, path, hasContent, isCurrent }: {
   const query = new URLSearchParams({ path });
   return (
     <>
-      <a href={fileHistoryPath(path)} class="button secondary">History</a>
-      {hasContent && <a href={`${versionPath(id)}/download?${query}`} class="button secondary" download>Download</a>}
+      <ButtonLink href={fileHistoryPath(path)} kind="secondary" icon="rotate-ccw-clock">File history</ButtonLink>
+      {hasContent && (
+        <ButtonLink href={`${versionPath(id)}/download?${query}`} kind="secondary" icon="download" isDownload>
+          Download
+        </ButtonLink>
+      )}
       {hasContent && !isCurrent && (
-        <a href={`${versionPath(id)}/restore-file?${query}`} class="button">Restore this file …</a>
+        <ButtonLink href={`${versionPath(id)}/restore-file?${query}`} icon="undo-2">Restore this file …</ButtonLink>
       )}
     </>
   );
 }
 
-function FileFacts({ version: { id, at, author, message }, path, exists, content }: {
+function FileFacts({ version: { id, at, author, message }, path, exists, content, isLive, now }: {
   version: Version;
   path: string;
   exists: boolean;
   content: Uint8Array | undefined;
+  /** Whether the file has this content now. */
+  isLive: boolean;
+  now: number;
 }) {
   return (
     <Facts>
+      <Fact term="State">{isLive ? <LiveBadge /> : "not live"}</Fact>
       <Fact term="File">{exists ? <a href={editPath(path)}>{path}</a> : path}</Fact>
       <Fact term="Version">
         <a href={versionPath(id)}>Version {id}</a>
       </Fact>
       <Fact term="When">
-        <Time ms={at} />
+        <Ago ms={at} now={now} />
       </Fact>
       <Fact term="Who">{authorText(author)}</Fact>
       <Fact term="Message">{message === "" ? "–" : message}</Fact>
