@@ -39,3 +39,33 @@ value.addEventListener("input", countBytes);
 crlf?.addEventListener("change", countBytes);
 // The field may be filled by the server, or by the browser after "Back".
 if (value.value !== "") countBytes();
+
+const standing = document.getElementById("standing");
+/** The fields that are sent for that, and never the value. */
+const PLACE = ["name", "scope", "functionId", "groupId", "keyId"];
+/** Pause in typing after which the server is asked. */
+const ASK_MS = 300;
+let asking;
+let waiting;
+
+/** Shows how the value would stand to the others of its name. */
+async function showStanding() {
+  const fields = PLACE.map((field) => [field, document.getElementById(field).value]);
+  asking?.abort();
+  const { signal } = asking = new AbortController();
+  try {
+    const address = `${standing.dataset.standing}?${new URLSearchParams(fields)}`;
+    const answer = await fetch(address, { headers: { "HX-Request": "true" }, signal });
+    if (answer.ok) standing.innerHTML = await answer.text();
+  } catch {
+    // The server is not there, or what was typed has changed. The form works without this hint.
+  }
+}
+
+if (standing) {
+  name.form.addEventListener("input", ({ target }) => {
+    if (!PLACE.includes(target.name)) return;
+    clearTimeout(waiting);
+    waiting = setTimeout(showStanding, target === name ? ASK_MS : 0);
+  });
+}

@@ -59,10 +59,9 @@ const PICTURES: readonly Picture[] = [
     name: "resolve",
     path: "/web/secrets/resolve",
     prepare: async (page) => {
-      await page.getByLabel("Function").selectOption("orders");
+      await page.getByLabel("Function", { exact: true }).selectOption("orders");
       await page.getByLabel("Key", { exact: true }).selectOption("client-123 (staging)");
-      await page.getByRole("button", { name: "Resolve" }).click();
-      await page.getByText("A call of orders").waitFor();
+      await page.getByText('A call of orders with the key "client-123"').waitFor();
     },
   },
   { name: "functions", path: "/web/functions", height: 480 },

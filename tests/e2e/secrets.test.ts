@@ -426,11 +426,14 @@ Deno.test("Resolve as… says which value wins, which it shadows, and what is cl
   const { page } = visit;
   await page.goto("/web/secrets");
   await page.getByText("Resolve as…").click();
+  await page.getByText("The first value found is the one that the call gets").waitFor();
+  await assertGoodEverywhere(page);
   const ask = async (target: string, key: string) => {
-    await page.getByLabel("Function").selectOption(target);
-    await page.getByLabel("Key").selectOption(key);
-    await Promise.all([page.waitForURL(/functionId=/), page.getByRole("button", { name: "Resolve" }).click()]);
-    await page.getByText(`A call of ${target}`).waitFor();
+    await page.getByLabel("Function", { exact: true }).selectOption(target);
+    await page.getByLabel("Key", { exact: true }).selectOption(key);
+    const who = key.split(" ")[0];
+    await page.getByText(`A call of ${target} with the key "${who}"`).waitFor();
+    await page.waitForURL(/functionId=\d+&keyId=\d+/);
     const rows = await page.locator("tbody tr").all();
     return await Promise.all(rows.map(async (row) => (await row.locator("th, td").allTextContents()).join(" | ")));
   };
@@ -448,6 +451,44 @@ Deno.test("Resolve as… says which value wins, which it shadows, and what is cl
   assert.deepEqual(await ask("orders", "stranger (others)"), []);
   await page.getByText("This API key's group may not call this function.").waitFor();
   assert.ok(stranger.id);
+});
+
+Deno.test("Resolve as… has its answer for the only function at once, and works without scripts", async () => {
+  await using server = await startApp();
+  await prepare(server);
+  await createSecret(server, "DATABASE_URL", "value");
+  await using visit = await signIn(server, { javaScript: false });
+  const { page } = visit;
+  await page.goto("/web/secrets/resolve");
+  await page.getByText("A call of orders with no key").waitFor();
+  await page.getByLabel("Key", { exact: true }).selectOption("acme (staging)");
+  await page.getByRole("button", { name: "Resolve" }).click();
+  await page.getByText('A call of orders with the key "acme"').waitFor();
+  assert.equal(await page.locator(".step.found").count(), 1);
+});
+
+Deno.test("the form says which other values have the name, without the value in an address", async () => {
+  await using server = await startApp();
+  const { groupId } = await prepare(server);
+  await createSecret(server, "DATABASE_URL", "value", { scope: "group", groupId });
+  await using visit = await signIn(server);
+  const { page } = visit;
+  const asked: string[] = [];
+  page.on("request", (request) => asked.push(request.url()));
+  await page.goto("/web/secrets/new");
+  const standing = page.locator("#standing");
+  await standing.getByText("Every function gets it").waitFor();
+  await page.getByLabel("Value").fill("planted-value");
+  await page.getByLabel("Name").fill("DATABASE_URL");
+  await standing.getByRole("link", { name: "staging" }).waitFor();
+  await page.getByLabel("Scope").selectOption("Group");
+  await standing.getByText("Calls with a key of this group").waitFor();
+  await page.getByLabel("Group", { exact: true }).selectOption("staging");
+  await standing.getByText("It has a value here already.").waitFor();
+  await assertGoodEverywhere(page);
+  await page.getByLabel("Name").fill("OTHER");
+  await standing.getByText("Nothing else has this name.").waitFor();
+  assert.deepEqual(asked.filter((url) => url.includes("planted")), []);
 });
 
 Deno.test("an altered value is marked everywhere, and can be deleted", async () => {

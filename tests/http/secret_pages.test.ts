@@ -32,6 +32,7 @@ Deno.test("no page shows a value before it is revealed, and then that one alone"
     "/web/secrets/names/DB",
     "/web/secrets/names/DB?scope=function",
     "/web/secrets/new?name=DB",
+    "/web/secrets/new/standing?name=DB&scope=global",
     "/web/secrets/paste",
     "/web/secrets/resolve",
     "/web/secrets/deleted",

@@ -2,6 +2,7 @@
 
 import type { Owner, Scope } from "../../../ids.ts";
 import type { SecretEffect } from "../../../core/secrets/effect.ts";
+import type { FileFormat } from "../../../core/secrets/secret_files.ts";
 import type { SecretRow } from "../../../store/secrets.ts";
 import { count, plural } from "./format.ts";
 
@@ -14,6 +15,9 @@ export const SCOPE_LABELS: Readonly<Record<Scope, string>> = {
   group: "Group",
   key: "Key",
 };
+
+/** Names of the formats of files with secrets. */
+export const FORMAT_LABELS: Readonly<Record<FileFormat, string>> = { env: ".env", json: "JSON", yaml: "YAML" };
 
 type Parameters = Readonly<Record<string, string | number | undefined>>;
 

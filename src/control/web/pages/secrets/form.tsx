@@ -9,7 +9,7 @@ import type { SecretEffect } from "../../../../core/secrets/effect.ts";
 import type { SecretChange } from "../../../../core/secrets/service.ts";
 import type { SecretRow } from "../../../../store/secrets.ts";
 import { newSecret, OWNER_FIELDS, secretChange } from "../../../inputs/secret_schemas.ts";
-import { FormActions } from "../../ui/components.tsx";
+import { Button, ButtonLink, FormActions } from "../../ui/components.tsx";
 import { ProblemSummary, SelectField, TextArea, TextField } from "../../ui/fields.tsx";
 import type { Web, WebDeps, WebEnv } from "../../shell/deps.ts";
 import { Conflict, differences, VersionField } from "../../ui/conflict.tsx";
@@ -28,8 +28,9 @@ import { FormToken } from "../../shell/submissions.tsx";
 import { WIDEST_FIRST } from "../../../../core/secrets/matrix.ts";
 import { count, parsePositiveInt } from "../../ui/format.ts";
 import { namePath } from "./browse.tsx";
-import { OWNED_SCOPES, OwnerField } from "../../ui/owner_name.tsx";
-import { effectWords, ownerWords, SCOPE_LABELS, SECRETS, secretWords, urlWithQuery } from "../../ui/secret_labels.ts";
+import { OWNED_SCOPES, OwnerField, OwnerName } from "../../ui/owner_name.tsx";
+import { Standing } from "./standing.tsx";
+import { effectWords, SCOPE_LABELS, SECRETS, secretWords, urlWithQuery } from "../../ui/secret_labels.ts";
 import { UNSEALED } from "../../../../core/secrets/seal.ts";
 import { SEAL_FIELDS, SEAL_LABELS, SealFields, sealInput, sealTexts } from "./seal_fields.tsx";
 
@@ -57,6 +58,7 @@ const LABELS = {
   keepPrevious: OVERLAP_LABEL,
 };
 const NEW = `${SECRETS}/new`;
+const STANDING = `${NEW}/standing`;
 const NEW_FIELDS = [
   ...["name", "value", "scope", "functionId", "groupId", "keyId", "comment", "another"],
   ...SEAL_FIELDS,
@@ -111,6 +113,9 @@ export function addForms(web: Web, deps: WebDeps): void {
       return { to: namePath(saved.name), notice: `Saved ${secretWords(saved)}, ${what}.` };
     },
   });
+
+  // For the script of the form: how a value of this name and owner stands to the others. The value itself is not sent.
+  web.get(STANDING, (c) => c.html(<Standing fields={c.req.query()} deps={deps} />));
 
   // Shows whose answers would change, and keeps what is typed.
   web.post(`${NEW}/effect`, async (c) => {
@@ -210,7 +215,7 @@ function refill(fields: Fields, problems: Problems | undefined): { value: string
 
 function newPage(
   c: Context<WebEnv>,
-  { matrix }: WebDeps,
+  deps: WebDeps,
   fields: Fields,
   wrong?: Problems,
   status: 200 | FormStatus = 200,
@@ -221,18 +226,25 @@ function newPage(
     title: "Create Secret",
     scripts: ["secret_form.js"],
     styles: ["secrets.css"],
+    actions: <ButtonLink href={PASTE} kind="secondary" icon="import">Paste several</ButtonLink>,
     children: (
-      <form method="post" action={NEW} class="secret-form" novalidate autocomplete="off">
+      <form method="post" action={NEW} class="secret-form wide" novalidate autocomplete="off">
         <FormToken />
-        <p>
-          <a href={PASTE}>Paste several</a> from a file in .env, JSON or YAML.
-        </p>
         <ProblemSummary problems={problems} labels={LABELS} />
-        <NameField value={fields.name ?? ""} problems={problems} />
-        <ValueField value={value} problems={problems} hint="Any text, including line breaks." />
-        <ScopeFields matrix={matrix} fields={fields} problems={problems} />
-        <SealFields fields={fields} problems={problems} isStored={false} />
-        <CommentField value={fields.comment ?? ""} problems={problems} />
+        <div class="form-columns">
+          <div>
+            <NameField value={fields.name ?? ""} problems={problems} />
+            <ValueField value={value} problems={problems} hint="Any text, including line breaks." />
+            <CommentField value={fields.comment ?? ""} problems={problems} />
+          </div>
+          <div>
+            <ScopeFields matrix={deps.matrix} fields={fields} problems={problems} />
+            <div id="standing" class="standing" role="status" data-standing={STANDING}>
+              <Standing fields={fields} deps={deps} />
+            </div>
+            <SealFields fields={fields} problems={problems} isStored={false} />
+          </div>
+        </div>
         <TermFields fields={fields} problems={problems} isOpen={hasProblem(problems)} />
         <Effect effect={effect} />
         <FormActions submit="Create" cancel={SECRETS}>
@@ -267,42 +279,52 @@ function editPage(
     scripts: ["secret_form.js"],
     styles: ["secrets.css"],
     children: (
-      <form method="post" action={path} class="secret-form" novalidate autocomplete="off">
+      <form method="post" action={path} class="secret-form wide" novalidate autocomplete="off">
         <FormToken />
-        <p>
-          Belongs to:{" "}
-          <b>{row.owner.scope === "global" ? "every function (global)" : ownerWords(row)}</b>. To use it for another
-          owner, create it there.
-        </p>
         <VersionField version={fields.version || secretVersion(row)} />
         {status === 412
           ? <Conflict differences={differencesOf(row, fields)} reload={path} />
           : <ProblemSummary problems={problems} labels={LABELS} />}
-        <NameField
-          value={fields.name ?? ""}
-          problems={problems}
-          hint="Functions that ask for the old name no longer find it."
-        />
-        <ValueField
-          value={value}
-          problems={problems}
-          hint={readable ? "Leave empty to keep the value." : "The stored value cannot be read. Enter it again."}
-        />
-        {fields.crlf === "keep" && (
-          <label class="field">
-            <input type="checkbox" id="crlf" name="crlf" value="keep" checked /> Keep its line ends (CRLF)
-          </label>
-        )}
-        {readable && !row.sealed && value === "" && (
-          <p>
-            <button type="submit" class="secondary small" formaction={`${path}/reveal`}>
-              Reveal the value to edit it
-            </button>
-          </p>
-        )}
-        <KeepPreviousField value={fields.keepPrevious ?? ""} problems={problems} />
-        <SealFields fields={fields} problems={problems} isStored={row.sealed} />
-        <CommentField value={fields.comment ?? ""} problems={problems} />
+        <div class="form-columns">
+          <div>
+            <NameField
+              value={fields.name ?? ""}
+              problems={problems}
+              hint="Functions that ask for the old name no longer find it."
+            />
+            <ValueField
+              value={value}
+              problems={problems}
+              hint={readable ? "Leave empty to keep the value." : "The stored value cannot be read. Enter it again."}
+            />
+            {fields.crlf === "keep" && (
+              <label class="field">
+                <input type="checkbox" id="crlf" name="crlf" value="keep" checked /> Keep its line ends (CRLF)
+              </label>
+            )}
+            {readable && !row.sealed && value === "" && (
+              <p class="reveal">
+                <Button kind="secondary" isSmall icon="eye" formaction={`${path}/reveal`}>
+                  Reveal the value to edit it
+                </Button>
+              </p>
+            )}
+            <CommentField value={fields.comment ?? ""} problems={problems} />
+          </div>
+          <div>
+            <div class="field">
+              <p class="label">Belongs to</p>
+              <p>
+                <OwnerName {...row} />
+              </p>
+              <p class="hint">
+                <a href={`${SECRETS}/selected?id=${row.id}`}>Copy or move it</a> to use it for another owner.
+              </p>
+            </div>
+            <KeepPreviousField value={fields.keepPrevious ?? ""} problems={problems} />
+            <SealFields fields={fields} problems={problems} isStored={row.sealed} />
+          </div>
+        </div>
         <TermFields fields={fields} problems={problems} isOpen={hasProblem(problems) || hasTerms(row)} />
         <Effect effect={effect} />
         <FormActions submit="Save" cancel={namePath(row.name)}>
@@ -401,13 +423,12 @@ export function ScopeFields({ matrix, fields, problems }: {
 }) {
   const scope = SCOPES.find((known) => known === fields.scope) ?? "";
   return (
-    <>
+    <div class="scope-choice">
       <SelectField
         name="scope"
         label={LABELS.scope}
         value={scope}
         problems={problems}
-        hint="Who gets this value. The most specific one wins: key, then group, then function, then global."
         options={WIDEST_FIRST.map((each) => ({ value: each, label: SCOPE_LABELS[each] }))}
       />
       {OWNED_SCOPES.map((owned) => (
@@ -417,11 +438,10 @@ export function ScopeFields({ matrix, fields, problems }: {
           name={OWNER_FIELDS[owned]}
           value={fields[OWNER_FIELDS[owned]] ?? ""}
           empty={`Choose a ${owned}`}
-          hint={`For the scope ${SCOPE_LABELS[owned]}.`}
           problems={problems}
         />
       ))}
-    </>
+    </div>
   );
 }
 

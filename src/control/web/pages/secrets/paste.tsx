@@ -2,7 +2,7 @@
 
 import type { Context } from "hono";
 import type { FileProblem } from "../../../../core/secrets/file_entries.ts";
-import { FILE_FORMATS, type FileFormat } from "../../../../core/secrets/secret_files.ts";
+import { FILE_FORMATS } from "../../../../core/secrets/secret_files.ts";
 import type { ImportedSecret, ImportPlan } from "../../../../core/secrets/transfer.ts";
 import { importInput } from "../../../inputs/secret_file_schemas.ts";
 import type { Web, WebDeps, WebEnv } from "../../shell/deps.ts";
@@ -10,11 +10,11 @@ import { formRoute } from "../../shell/form_route.ts";
 import { attempt, type FormStatus, type Problems, readForm } from "../../shell/forms.ts";
 import { page } from "../../shell/layout.tsx";
 import { FormToken } from "../../shell/submissions.tsx";
-import { FormActions } from "../../ui/components.tsx";
+import { Badge, FormActions } from "../../ui/components.tsx";
 import { DataTable } from "../../ui/data_table.tsx";
 import { ProblemSummary, SelectField, TextArea } from "../../ui/fields.tsx";
 import { count, plural } from "../../ui/format.ts";
-import { ownerWords, SECRETS } from "../../ui/secret_labels.ts";
+import { FORMAT_LABELS, ownerWords, SECRETS } from "../../ui/secret_labels.ts";
 import { type Fields, fitsTextArea, ownerInput, readFields, ScopeFields } from "./form.tsx";
 
 const PASTE = `${SECRETS}/paste`;
@@ -29,7 +29,7 @@ const LABELS = {
   groupId: "Group",
   keyId: "Key",
 };
-const FORMAT_LABELS: Readonly<Record<FileFormat, string>> = { env: ".env", json: "JSON", yaml: "YAML" };
+const EXAMPLE = "# Production database\nDATABASE_URL=postgresql://db:5432/main\nLOG_LEVEL=info";
 /** Rows that a preview lists. */
 const ROWS_MAX = 500;
 
@@ -87,34 +87,41 @@ function pastePage(
     styles: ["secrets.css"],
     children: (
       <>
-        <form method="post" action={PASTE} class="secret-form" novalidate autocomplete="off">
+        <form method="post" action={PASTE} class="secret-form wide" novalidate autocomplete="off">
           <FormToken />
           <ProblemSummary problems={problems} labels={LABELS} />
-          <TextArea
-            name="content"
-            label={LABELS.content}
-            value={fitsTextArea(content) ? content : ""}
-            problems={problems}
-            hint="NAME=value lines, or an object of names and texts. The comment above a name becomes its comment."
-            rows={12}
-            class="secret-value"
-            isVerbatim
-          />
-          <SelectField
-            name="format"
-            label={LABELS.format}
-            value={fields.format ?? "env"}
-            problems={problems}
-            options={FILE_FORMATS.map((format) => ({ value: format, label: FORMAT_LABELS[format] }))}
-          />
-          <ScopeFields matrix={matrix} fields={fields} problems={problems} />
-          <SelectField
-            name="mode"
-            label={LABELS.mode}
-            value={fields.mode ?? "upsert"}
-            problems={problems}
-            options={[{ value: "upsert", label: "Change them" }, { value: "create", label: "Refuse them" }]}
-          />
+          <div class="form-columns">
+            <TextArea
+              name="content"
+              label={LABELS.content}
+              value={fitsTextArea(content) ? content : ""}
+              problems={problems}
+              hint="The comment above a name becomes its comment."
+              rows={14}
+              class="secret-value"
+              placeholder={EXAMPLE}
+              isVerbatim
+            />
+            <div>
+              <SelectField
+                name="format"
+                label={LABELS.format}
+                value={fields.format ?? "env"}
+                problems={problems}
+                options={FILE_FORMATS.map((format) => ({ value: format, label: FORMAT_LABELS[format] }))}
+                hint="JSON and YAML: an object of names and texts."
+              />
+              <ScopeFields matrix={matrix} fields={fields} problems={problems} />
+              <SelectField
+                name="mode"
+                label={LABELS.mode}
+                value={fields.mode ?? "upsert"}
+                problems={problems}
+                options={[{ value: "upsert", label: "Change them" }, { value: "create", label: "Refuse them" }]}
+                hint="All lines are imported together, or none. Preview shows what would happen, without values."
+              />
+            </div>
+          </div>
           <FormActions submit="Import" cancel={SECRETS}>
             <button
               type="submit"
@@ -136,15 +143,17 @@ function pastePage(
   }, status);
 }
 
+const KINDS = { Invalid: "bad", New: "ok", Changed: "warn", "The same": "plain" } as const;
+
 interface PreviewRow {
-  readonly what: string;
+  readonly what: keyof typeof KINDS;
   readonly line: number;
   readonly name: string;
   readonly about: string;
 }
 
 function Preview({ plan }: { plan: ImportPlan }) {
-  const secret = (what: string) => (one: ImportedSecret): PreviewRow => ({
+  const secret = (what: keyof typeof KINDS) => (one: ImportedSecret): PreviewRow => ({
     what,
     line: one.line,
     name: one.name,
@@ -174,7 +183,7 @@ function Preview({ plan }: { plan: ImportPlan }) {
           label="Preview"
           rows={rows.slice(0, ROWS_MAX)}
           columns={[
-            { label: "Change", cell: ({ what }) => what },
+            { label: "Change", cell: ({ what }) => <Badge kind={KINDS[what]}>{what}</Badge> },
             { label: "Name", isRowHeader: true, cell: ({ name }) => name },
             { label: "Owner or problem", cell: ({ about }) => about },
             { label: "Line", isFigure: true, cell: ({ line }) => line },

@@ -10,6 +10,7 @@ import { DataTable } from "../../ui/data_table.tsx";
 import { TextField } from "../../ui/fields.tsx";
 import type { Web, WebDeps } from "../../shell/deps.ts";
 import { namePath } from "./browse.tsx";
+import { isPart } from "./one_secret.ts";
 import { viewPage } from "./views.tsx";
 import { OwnerField } from "../../ui/owner_name.tsx";
 import { SCOPE_LABELS, SECRETS, urlWithQuery } from "../../ui/secret_labels.ts";
@@ -27,40 +28,107 @@ type Asked = z.infer<typeof askedSchema>;
 
 export function addResolvePage(web: Web, deps: WebDeps): void {
   web.get(RESOLVE, (c) => {
-    const asked = askedSchema.parse(c.req.query());
+    const asked = withOnlyFunction(askedSchema.parse(c.req.query()), deps);
+    const answer = (
+      <div id="results" data-address={urlWithQuery(RESOLVE, asked)}>
+        {asked.functionId === undefined ? <Example /> : <Answer asked={asked} deps={deps} />}
+      </div>
+    );
+    if (isPart(c)) return c.html(answer);
     return viewPage(c, deps, {
       view: "resolve",
       title: "Resolve as…",
+      scripts: ["secrets.js"],
       children: (
         <>
-          <p>
-            Choose a function and the API key of a call. For each name, the scopes are searched from left to right; the
-            first value found is the one that the call gets.
-          </p>
+          <p>Which value does a function get, and why? Choose a function and the API key of a call.</p>
           <Question asked={asked} deps={deps} />
-          {asked.functionId !== undefined && <Answer asked={asked} deps={deps} />}
+          <p id="announcer" class="visually-hidden" role="status"></p>
+          {answer}
         </>
       ),
     });
   });
 }
 
+/** With a single function, there is nothing to choose. */
+function withOnlyFunction(asked: Asked, { matrix }: WebDeps): Asked {
+  if (asked.functionId !== undefined) return asked;
+  const [only, ...others] = matrix.owners("function", "", 2);
+  return only && others.length === 0 ? { ...asked, functionId: only.id as FunctionId } : asked;
+}
+
+/** Attributes of a field whose change shows the answer at once. */
+function live(trigger: string) {
+  return {
+    "hx-get": RESOLVE,
+    "hx-trigger": trigger,
+    "hx-include": "closest form",
+    "hx-target": "#results",
+    "hx-swap": "outerHTML",
+    "hx-sync": "closest form:replace",
+  };
+}
+
 function Question({ asked: { functionId, keyId, q }, deps: { matrix } }: { asked: Asked; deps: WebDeps }) {
   return (
-    <form method="get" action={RESOLVE} class="filters">
+    <form method="get" action={RESOLVE} class="filters live resolve">
       <OwnerField
         matrix={matrix}
         scope="function"
         name="functionId"
         value={String(functionId ?? "")}
         empty="Choose a function"
+        {...live("change")}
       />
-      <OwnerField matrix={matrix} scope="key" name="keyId" value={String(keyId ?? "")} empty="No key" />
-      <TextField name="q" type="search" label="Search names" value={q} autocomplete="off" isVerbatim />
-      <button type="submit">Resolve</button>
+      <OwnerField
+        matrix={matrix}
+        scope="key"
+        name="keyId"
+        value={String(keyId ?? "")}
+        empty="No key"
+        {...live("change")}
+      />
+      <TextField
+        name="q"
+        type="search"
+        label="Search names"
+        value={q}
+        autocomplete="off"
+        isVerbatim
+        {...live("input changed delay:200ms")}
+      />
+      <button type="submit" class="secondary">Resolve</button>
     </form>
   );
 }
+
+/** The four cells of a search, before a function is chosen. */
+function Example() {
+  return (
+    <figure class="example">
+      <figcaption>
+        For each name, the scopes are searched from left to right. The first value found is the one that the call gets,
+        as here that of the caller's group:
+      </figcaption>
+      <ol class="search-order">
+        {EXAMPLE_STEPS.map(({ scope, text, look }) => (
+          <li>
+            <span class="quiet">{SCOPE_LABELS[scope]}</span>
+            <span class={`step ${look}`}>{text}</span>
+          </li>
+        ))}
+      </ol>
+    </figure>
+  );
+}
+
+const EXAMPLE_STEPS = [
+  { scope: "key", text: "not set", look: "" },
+  { scope: "group", text: "staging: the call gets this", look: "found" },
+  { scope: "function", text: "orders: shadowed", look: "" },
+  { scope: "global", text: "set: shadowed", look: "" },
+] as const satisfies readonly { scope: Scope; text: string; look: string }[];
 
 /** Returns the call that the address describes; a sentence if the function or the key does not exist. */
 function callOf({ functionId, keyId }: Asked, { registry, access }: WebDeps): Call | string {

@@ -12,11 +12,12 @@ import { type SecretId, type SecretName } from "../../../../ids.ts";
 import type { SecretRow } from "../../../../store/secrets.ts";
 import { copyInput } from "../../../inputs/secret_file_schemas.ts";
 import { idText, secretName } from "../../../inputs/fields.ts";
-import { Ago, Badge, Empty } from "../../ui/components.tsx";
+import { Ago, Badge, Button, Card, Empty } from "../../ui/components.tsx";
 import { DataTable } from "../../ui/data_table.tsx";
 import { ProblemSummary, SelectField } from "../../ui/fields.tsx";
 import { plural } from "../../ui/format.ts";
-import { SCOPE_LABELS, SECRETS } from "../../ui/secret_labels.ts";
+import { OwnerName } from "../../ui/owner_name.tsx";
+import { FORMAT_LABELS, SECRETS } from "../../ui/secret_labels.ts";
 import type { Web, WebDeps, WebEnv } from "../../shell/deps.ts";
 import {
   attempt,
@@ -169,9 +170,8 @@ function Selection({ rows, fields, problems, checked, deps }: {
       )}
       {shown.map(({ id }) => <input type="hidden" name="shown" value={String(id)} />)}
       <Rows rows={shown} checked={checked} deps={deps} />
-      <div class="selected-actions">
-        <section aria-labelledby="copy-heading">
-          <h2 id="copy-heading">Copy or move</h2>
+      <div class="card-columns">
+        <Card title="Copy or move" id="copy-heading">
           <div class="secret-form">
             <ScopeFields
               matrix={deps.matrix}
@@ -182,24 +182,22 @@ function Selection({ rows, fields, problems, checked, deps }: {
           <label>
             <input type="checkbox" name="move" checked={fields.move === "on"} /> Move: delete them where they are
           </label>
-          <button type="submit">Copy</button>
-        </section>
-        <section aria-labelledby="export-heading">
-          <h2 id="export-heading">Export</h2>
+          <Button>Copy</Button>
+        </Card>
+        <Card title="Export" id="export-heading">
           <SelectField
             name="format"
             label="Format"
             value={fields.format || "env"}
-            options={FILE_FORMATS.map((format) => ({ value: format, label: format }))}
+            options={FILE_FORMATS.map((format) => ({ value: format, label: FORMAT_LABELS[format] }))}
             hint="A file with the values, of one owner. The audit records each."
           />
-          <button type="submit" class="secondary" formaction={`${SELECTED}/export`}>Download</button>
-        </section>
-        <section aria-labelledby="delete-heading">
-          <h2 id="delete-heading">Delete</h2>
+          <Button kind="secondary" icon="download" formaction={`${SELECTED}/export`}>Download</Button>
+        </Card>
+        <Card title="Delete" id="delete-heading" kind="danger">
           <p>They can be restored from the deleted secrets for {BIN_DAYS} days.</p>
-          <button type="submit" class="danger" formaction={`${SELECTED}/delete`}>Delete the checked secrets</button>
-        </section>
+          <Button kind="danger" formaction={`${SELECTED}/delete`}>Delete the checked secrets</Button>
+        </Card>
       </div>
     </form>
   );
@@ -237,8 +235,7 @@ function Rows({ rows, checked, deps }: {
           label: "Owner",
           cell: (row) => (
             <>
-              <Badge kind="plain">{SCOPE_LABELS[row.owner.scope]}</Badge> {row.ownerName}
-              {row.sealed && <Badge kind="plain">Sealed</Badge>}
+              <OwnerName {...row} /> {row.sealed && <Badge kind="plain">Sealed</Badge>}
             </>
           ),
         },

@@ -55,60 +55,63 @@ export function TermFields({ fields, problems, isOpen }: {
   return (
     <details open={isOpen}>
       <summary>Expiry, references and canary</summary>
-      <TextField
-        name="expiresAt"
-        type="date"
-        label={TERM_LABELS.expiresAt}
-        value={fields.expiresAt ?? ""}
-        problems={problems}
-        hint="At 00:00 UTC of this day. Empty: never."
-      />
-      <TextField
-        name="rotateEveryDays"
-        inputmode="numeric"
-        label={TERM_LABELS.rotateEveryDays}
-        value={fields.rotateEveryDays ?? ""}
-        problems={problems}
-        hint="It is shown as due this many days after it was set. Empty: never."
-      />
-      <SelectField
-        name="onExpiry"
-        label={TERM_LABELS.onExpiry}
-        value={fields.onExpiry || "warn"}
-        problems={problems}
-        options={[
-          { value: "warn", label: "Functions still get it, with a warning in the server's log" },
-          { value: "close", label: "Functions get undefined" },
-        ]}
-      />
-      <FieldSet
-        name="expand"
-        label={TERM_LABELS.expand}
-        problems={problems}
-        hint={
-          <>
-            <code>{"${NAME}"}</code> and <code>{"${global:NAME}"}</code>{" "}
-            stand for other secrets, for each caller by the rules of any secret. <code>{"$${"}</code> is a literal{" "}
-            <code>{"${"}</code>.
-          </>
-        }
-      >
-        <label>
-          <input type="checkbox" name="expand" value="yes" checked={fields.expand === "yes"} />{" "}
-          Resolve references to other secrets
-        </label>
-      </FieldSet>
-      <FieldSet
-        name="canary"
-        label={TERM_LABELS.canary}
-        problems={problems}
-        hint="For a bait that nothing legitimate reads: an entry of the audit and an error in the server's log."
-      >
-        <label>
-          <input type="checkbox" name="canary" value="yes" checked={fields.canary === "yes"} />{" "}
-          Raise an alarm when it is read, revealed or sent out
-        </label>
-      </FieldSet>
+      <div class="terms">
+        <TextField
+          name="expiresAt"
+          type="date"
+          label={TERM_LABELS.expiresAt}
+          value={fields.expiresAt ?? ""}
+          problems={problems}
+          hint="At 00:00 UTC of this day. Empty: never."
+        />
+        <TextField
+          name="rotateEveryDays"
+          inputmode="numeric"
+          label={TERM_LABELS.rotateEveryDays}
+          value={fields.rotateEveryDays ?? ""}
+          problems={problems}
+          hint="It is shown as due this many days after it was set. Empty: never."
+        />
+        <SelectField
+          name="onExpiry"
+          label={TERM_LABELS.onExpiry}
+          value={fields.onExpiry || "warn"}
+          problems={problems}
+          options={[
+            { value: "warn", label: "Functions still get it, with a warning in the server's log" },
+            { value: "close", label: "Functions get undefined" },
+          ]}
+        />
+        <FieldSet
+          name="expand"
+          label={TERM_LABELS.expand}
+          problems={problems}
+          hint={
+            <>
+              <code>{"${NAME}"}</code> and <code>{"${global:NAME}"}</code>{" "}
+              stand for other secrets, for each caller by the rules of any secret. <code>{"$${"}</code> is a literal
+              {" "}
+              <code>{"${"}</code>.
+            </>
+          }
+        >
+          <label>
+            <input type="checkbox" name="expand" value="yes" checked={fields.expand === "yes"} />{" "}
+            Resolve references to other secrets
+          </label>
+        </FieldSet>
+        <FieldSet
+          name="canary"
+          label={TERM_LABELS.canary}
+          problems={problems}
+          hint="For a bait that nothing legitimate reads: an entry of the audit and an error in the server's log."
+        >
+          <label>
+            <input type="checkbox" name="canary" value="yes" checked={fields.canary === "yes"} />{" "}
+            Raise an alarm when it is read, revealed or sent out
+          </label>
+        </FieldSet>
+      </div>
     </details>
   );
 }
