@@ -491,6 +491,33 @@ Deno.test("the form says which other values have the name, without the value in 
   assert.deepEqual(asked.filter((url) => url.includes("planted")), []);
 });
 
+Deno.test("a deleted secret is restored to its owner, or to another one if that is gone", async () => {
+  await using server = await startApp();
+  const { keyId, groupId } = await prepare(server);
+  await createSecret(server, "STAYS", "value");
+  await createSecret(server, "ORPHAN", "value", { scope: "key", keyId });
+  for (const path of ["/api/secrets/1", `/api/keys/${keyId}`]) {
+    assert.ok((await server.api("DELETE", path)).status < 300, path);
+  }
+  await using visit = await signIn(server);
+  const { page } = visit;
+  await page.goto("/web/secrets/deleted");
+  await assertGoodEverywhere(page);
+  await page.getByRole("link", { name: "Restore … STAYS (global)" }).click();
+  await page.getByRole("button", { name: "Restore STAYS" }).click();
+  await page.getByText("Restored STAYS (global).").waitFor();
+  await page.goto("/web/secrets/deleted");
+  await page.getByRole("link", { name: 'Restore … ORPHAN (key "acme")' }).click();
+  await page.getByLabel("Scope").selectOption("Group");
+  await page.getByLabel("Group", { exact: true }).selectOption("staging");
+  await page.getByRole("button", { name: "Restore ORPHAN" }).click();
+  await page.getByText('Restored ORPHAN (group "staging").').waitFor();
+  assert.deepEqual((await stored(server)).map(({ name, scopeId }) => [name, scopeId]), [
+    ["STAYS", null],
+    ["ORPHAN", groupId],
+  ]);
+});
+
 Deno.test("an altered value is marked everywhere, and can be deleted", async () => {
   await using server = await startApp();
   await createSecret(server, "LOST", "value");

@@ -175,7 +175,7 @@ const TASKS: readonly Task[] = [
       const { page } = hands;
       await hands.click(inSidebar(page, "Secrets"));
       await hands.click(page.getByRole("link", { name: "DATABASE_URL", exact: true }));
-      await page.getByText(/Last read just now by orders/).waitFor();
+      await page.getByText(/just now by orders, /).waitFor();
     },
   },
   {

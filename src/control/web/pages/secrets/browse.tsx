@@ -164,20 +164,19 @@ function Results({ filter, deps, part }: { filter: Filter; deps: WebDeps; part: 
   return (
     <div id="results" data-address={urlWithQuery(SECRETS, { ...asked, after })}>
       {part && <hx-partial hx-target="#announcer" hx-swap="textContent">{summary}</hx-partial>}
-      {since !== undefined && reads.begin > since && (
-        <p class="warning">
-          Reads are counted since <Time ms={reads.begin} />; earlier reads are unknown.
-        </p>
-      )}
-      {rows.length === 0 ? <Nothing filtered={filtered || after !== undefined} unused={unused} /> : (
-        <>
-          <div class="summary quiet">
-            <p>{summary}</p>
-            <Legend />
-          </div>
-          <Matrix rows={rows} asked={asked} deps={deps} />
-        </>
-      )}
+      {rows.length > 0
+        ? (
+          <>
+            <div class="summary quiet">
+              <p>{summary}</p>
+              <Legend />
+            </div>
+            <Matrix rows={rows} asked={asked} deps={deps} />
+          </>
+        )
+        : since !== undefined && reads.begin > since
+        ? <Unknown begin={reads.begin} days={Number(unused)} />
+        : <Nothing filtered={filtered || after !== undefined} unused={unused} />}
       {after !== undefined && (
         <p>
           <a href={urlWithQuery(SECRETS, asked)}>Back to the first names</a>
@@ -194,6 +193,18 @@ function summaryOf(shown: number, isMore: boolean, isPart: boolean, matrix: Secr
   if (isPart) return `${plural(shown, "name")}${isMore ? ", and more" : ""}.`;
   const { names, values } = matrix.totals();
   return `${plural(names, "name")}, ${plural(values, "value")}.`;
+}
+
+/** In place of unused values, while reads have been counted for a shorter time. */
+function Unknown({ begin, days }: { begin: number; days: number }) {
+  return (
+    <Empty icon="clock" title="Not known yet">
+      <p>
+        Reads are counted since <Time ms={begin} />. Which values no function has read for {plural(days, "day")}{" "}
+        is known from <Time ms={begin + days * DAY_MS} /> on.
+      </p>
+    </Empty>
+  );
 }
 
 function Nothing({ filtered, unused }: { filtered: boolean; unused: string }) {
@@ -224,7 +235,7 @@ function Nothing({ filtered, unused }: { filtered: boolean; unused: string }) {
       actions={
         <>
           <ButtonLink href={`${SECRETS}/new`}>Create the first one</ButtonLink>
-          <ButtonLink href={`${SECRETS}/paste`} kind="secondary">Import a .env file</ButtonLink>
+          <ButtonLink href={`${SECRETS}/paste`} kind="secondary">Paste a .env file</ButtonLink>
         </>
       }
     >

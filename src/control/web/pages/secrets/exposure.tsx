@@ -70,14 +70,14 @@ function exposurePage(
           After a leak: which values did an API key, a function or a user read, and which of them were not replaced
           since?
         </p>
-        <form method="get" action={PATH} class="filters hinted" novalidate>
+        <form method="get" action={PATH} class="filters hinted exposure" novalidate>
           <ProblemSummary problems={problems} labels={LABELS} />
           <TextField
             name="keyId"
             label={LABELS.keyId}
             value={fields.keyId ?? ""}
             problems={problems}
-            hint="GROUP/KEY, or the id of a revoked one."
+            hint="GROUP/KEY, or its id."
             isVerbatim
           />
           <TextField
@@ -93,7 +93,7 @@ function exposurePage(
             label={LABELS.actor}
             value={fields.actor ?? ""}
             problems={problems}
-            hint="An e-mail address, for what was shown or exported."
+            hint="An e-mail address: what was shown."
             isVerbatim
           />
           <TextField name="from" type="date" label={LABELS.from} value={fields.from ?? ""} problems={problems} />

@@ -108,8 +108,8 @@ function Example() {
   return (
     <figure class="example">
       <figcaption>
-        For each name, the scopes are searched from left to right. The first value found is the one that the call gets,
-        as here that of the caller's group:
+        For each name, the scopes are searched in this order. The first value found is the one that the call gets, as
+        here that of the caller's group:
       </figcaption>
       <ol class="search-order">
         {EXAMPLE_STEPS.map(({ scope, text, look }) => (

@@ -179,7 +179,7 @@ function Selection({ rows, fields, problems, checked, deps }: {
               problems={problems}
             />
           </div>
-          <label>
+          <label class="field">
             <input type="checkbox" name="move" checked={fields.move === "on"} /> Move: delete them where they are
           </label>
           <Button>Copy</Button>
