@@ -157,7 +157,7 @@ export class Metrics {
     const total = newTally();
     const from = beginning(resolution, sinceMs);
     this.#options.attempt(() => {
-      for (const { tally } of this.points(resolution, of, from, Infinity)) addTally(total, tally);
+      for (const row of this.#rows(resolution, of, from, Infinity)) addRow(total, row);
     });
     return summarize(total);
   }
@@ -257,15 +257,22 @@ export class Metrics {
 
   /** Returns the points that have counts, in order, from `from`, the beginning of a point, up to and excluding `to`. */
   points(resolution: Resolution, of: FunctionId | KeySubject | undefined, from: number, to: number): Point[] {
+    const points = new Map<number, Tally>();
+    for (const row of this.#rows(resolution, of, from, to)) {
+      addRow(getOrMake(points, beginning(resolution, row.at), newTally), row);
+    }
+    return [...points].map(([at, tally]) => ({ at, tally })).sort((a, b) => a.at - b.at);
+  }
+
+  /** Returns the rows of these periods; of those that are not over, the rows of their minutes. */
+  #rows(resolution: Resolution, of: FunctionId | KeySubject | undefined, from: number, to: number): MetricRow[] {
     this.flush();
     const { store } = this.#options;
     const id = of ?? ALL_FUNCTIONS;
     const end = Math.min(to, Number.MAX_SAFE_INTEGER);
-    const points = new Map<number, Tally>();
-    const add = (row: MetricRow) => addRow(getOrMake(points, beginning(resolution, row.at), newTally), row);
-    store.list(resolution, id, from, end).forEach(add);
-    if (resolution !== "minutes") store.listOwn("minutes", id, Math.max(from, store.rolledTo()), end).forEach(add);
-    return [...points].map(([at, tally]) => ({ at, tally })).sort((a, b) => a.at - b.at);
+    const whole = store.list(resolution, id, from, end);
+    if (resolution === "minutes") return whole;
+    return [...whole, ...store.listOwn("minutes", id, Math.max(from, store.rolledTo()), end)];
   }
 
   /** Returns tallies by function since the start of the process, for a collector that computes rates itself. */
