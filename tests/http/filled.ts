@@ -94,12 +94,16 @@ export function fillObservations(home: string, { functions, minutes, lines }: {
   const now = Date.now();
   const { histogram, ...counts } = newTally();
   for (let n = 0; n < 20; n++) countCall({ ...counts, histogram }, "ok", 1.5 ** n);
-  const row = { ...counts, calls: 20, errors: 1, histogram: packHistogram(histogram) };
+  const row = { ...counts, calls: 20, histogram: packHistogram(histogram) };
+  /** Of each tenth function, and of all together, one call in each minute fails. */
+  const errorsOf = (functionId: FunctionId | typeof ALL_FUNCTIONS) => functionId % 10 === 0 ? 1 : 0;
   const ids = Array.from({ length: functions }, (_, n) => n + 1 as FunctionId);
   transaction(() => {
     for (let minute = 0; minute < minutes; minute++) {
       const at = beginning("minutes", now - minute * 60_000);
-      for (const functionId of [ALL_FUNCTIONS, ...ids] as const) metrics.put("minutes", { ...row, functionId, at });
+      for (const functionId of [ALL_FUNCTIONS, ...ids] as const) {
+        metrics.put("minutes", { ...row, errors: errorsOf(functionId), functionId, at });
+      }
     }
     logs.insertAll(Array.from({ length: lines }, (_, n) => ({
       functionId: ids[n % functions]!,
