@@ -14,6 +14,9 @@ import { addressesOn, kindOf } from "./page_crawl.ts";
 const FOLDER = fileURLToPath(new URL("../../docs/images/", import.meta.url));
 const SIZE = { width: 1000, height: 640 };
 
+/** A check of types takes long where other programs have the processors. */
+const CHECK_MAX_MS = 120_000;
+
 /** What somebody is writing. */
 const CODE = `export default async function (c, ctx) {
   const url = await ctx.getSecret("DATABASE_URL");
@@ -76,7 +79,7 @@ const PICTURES: readonly Picture[] = [
       await page.keyboard.press("Control+a");
       await page.keyboard.press("Backspace");
       await page.keyboard.insertText(CODE);
-      await page.locator("[data-problems]").getByText("1 problem:").waitFor();
+      await page.locator("[data-problems]").getByText("1 problem:").waitFor({ timeout: CHECK_MAX_MS });
       await page.getByLabel("API key", { exact: true }).selectOption({ label: "client-123 (staging)" });
       await page.getByRole("button", { name: "Send" }).click();
       await page.getByText("Status 200").waitFor();
