@@ -3,7 +3,7 @@
 
 import type { GroupWithKeys } from "../../../../core/access/listing.ts";
 import { AlteredBadge } from "../../ui/altered.tsx";
-import { Badge, ButtonLink, Empty, Pager } from "../../ui/components.tsx";
+import { Badge, ButtonLink, Empty, Pager, Segments } from "../../ui/components.tsx";
 import type { Web, WebDeps } from "../../shell/deps.ts";
 import { page } from "../../shell/layout.tsx";
 import { count, parsePositiveInt, plural } from "../../ui/format.ts";
@@ -28,9 +28,10 @@ export function addKeys(web: Web, deps: WebDeps): void {
 
   web.get("/web/keys", (c) => {
     const search = (c.req.query("q") ?? "").trim();
-    const content = search === ""
-      ? <Groups deps={deps} after={parsePositiveInt(c.req.query("after"))} />
-      : <Found deps={deps} search={search} before={parsePositiveInt(c.req.query("before")) || undefined} />;
+    const isFlat = search !== "" || c.req.query("view") === "all";
+    const content = isFlat
+      ? <Found deps={deps} search={search} before={parsePositiveInt(c.req.query("before")) || undefined} />
+      : <Groups deps={deps} after={parsePositiveInt(c.req.query("after"))} />;
     return page(c, {
       title: "API Keys",
       styles: ["keys.css"],
@@ -40,7 +41,18 @@ export function addKeys(web: Web, deps: WebDeps): void {
           <p class="quiet">
             A key identifies a caller and belongs to one group. Functions and the API admit callers by group.
           </p>
-          {(search !== "" || access.keyCounts().total > SEARCH_FROM) && <Search search={search} />}
+          {(isFlat || access.keyCounts().total > SEARCH_FROM) && (
+            <>
+              <Search search={search} />
+              <Segments
+                label="View"
+                tabs={[
+                  { label: "Groups", href: "/web/keys", isCurrent: !isFlat },
+                  { label: "All keys, newest first", href: "/web/keys?view=all", isCurrent: isFlat && search === "" },
+                ]}
+              />
+            </>
+          )}
           {content}
         </>
       ),
@@ -129,8 +141,10 @@ function Group({ deps, group, isOpen }: { deps: WebDeps; group: GroupWithKeys; i
   );
 }
 
+/** The keys that have `search` in their names or descriptions, of all groups; with an empty one, all keys. */
 function Found({ deps, search, before }: { deps: WebDeps; search: string; before: number | undefined }) {
-  const { keys, next } = deps.access.keyPage({ search }, before, KEYS_PER_PAGE);
+  const { keys, next } = deps.access.keyPage(search === "" ? {} : { search }, before, KEYS_PER_PAGE);
+  const asked: Record<string, string> = search === "" ? { view: "all" } : { q: search };
   if (keys.length === 0) {
     return (
       <Empty>
@@ -143,7 +157,7 @@ function Found({ deps, search, before }: { deps: WebDeps; search: string; before
   return (
     <>
       <KeyTable label="Keys" keys={keys} deps={deps} withGroup />
-      <Pager next={next && `/web/keys?${new URLSearchParams({ q: search, before: String(next) })}`} what="keys" />
+      <Pager next={next && `/web/keys?${new URLSearchParams({ ...asked, before: String(next) })}`} what="keys" />
     </>
   );
 }
