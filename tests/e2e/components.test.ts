@@ -54,6 +54,10 @@ Deno.test("a menu is opened and closed by keyboard and mouse, with and without s
   assert.equal(await page.evaluate("document.activeElement.ariaLabel"), "Actions");
   await button.click();
   await entry.waitFor();
+  const colors = await page.evaluate(
+    `[...document.querySelectorAll("details[open] .menu-items > a")].map((entry) => getComputedStyle(entry).color)`,
+  ) as string[];
+  assert.equal(new Set(colors).size, 2, "what destroys looks different");
   await page.getByRole("heading", { level: 1 }).click();
   await entry.waitFor({ state: "hidden" });
 

@@ -382,7 +382,7 @@ Deno.test("a folder shows its files with what uses them, unfolds in the tree, an
   await tree.getByRole("link", { name: "vat.ts" }).waitFor({ state: "hidden" });
 
   await page.goto("/web/files?folder=lib/tax");
-  await page.getByRole("row", { name: /vat\.ts 1 import / }).waitFor();
+  await page.getByRole("row", { name: /vat\.ts imported by 1 / }).waitFor();
   await page.evaluate(`(() => {
     const dataTransfer = new DataTransfer();
     dataTransfer.items.add(new File(["10"], "rate.txt"));

@@ -1,7 +1,7 @@
 // Implements the lines about a file that name the functions and files that depend on it.
 
 import type { WebDeps } from "../../shell/deps.ts";
-import { count, plural } from "../../ui/format.ts";
+import { count } from "../../ui/format.ts";
 import { editPath } from "./folders.tsx";
 
 /** How many of the files that import a file are named. */
@@ -51,7 +51,7 @@ export function UsedInShort({ handled, importers }: {
   if (handled.length === 0) {
     return importers.length === 0
       ? null
-      : <span title={importers.join("\n")}>{plural(importers.length, "import")}</span>;
+      : <span title={importers.join("\n")}>imported by {count(importers.length)}</span>;
   }
   return (
     <>
