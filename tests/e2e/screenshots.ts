@@ -38,13 +38,15 @@ const PICTURES: readonly Picture[] = [
   {
     name: "create-secret",
     path: "/web/secrets/new",
-    height: 780,
+    width: 1280,
+    height: 640,
     prepare: async (page) => {
       await page.getByLabel("Name").fill("DATABASE_URL");
       await page.getByLabel("Value").fill("postgresql://analytics-db:5432/analytics");
       await page.getByLabel("Scope").selectOption("Function");
       await page.getByLabel("Function", { exact: true }).selectOption("analytics");
       await page.getByLabel("Comment").fill("Read replica");
+      await page.locator("#standing").getByRole("link", { name: "client-123" }).waitFor();
     },
   },
   {
