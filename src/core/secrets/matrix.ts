@@ -137,7 +137,7 @@ class SecretMatrixService implements SecretMatrix {
   }
 
   countUnused(since: number, isUnused: () => IsUnused): number {
-    const of = `${this.totals().values} ${Math.floor(since / MINUTE_MS)}`;
+    const of = `${this.#rows.total()} ${Math.floor(since / MINUTE_MS)}`;
     if (this.#unused.of !== of) this.#unused = { of, count: this.#countUnused(isUnused()) };
     return this.#unused.count;
   }
