@@ -288,6 +288,37 @@ Deno.test("a function's page leads from its URL to an answer, and to what each c
   });
 });
 
+Deno.test("a new function shows what follows from its name, and settings only what can apply", async () => {
+  await using server = await startApp();
+  await using visit = await signIn(server);
+  const { page } = visit;
+  await page.goto("/web/functions/new");
+  await page.getByLabel("Name", { exact: true }).fill("Ünïcode Orders");
+  await page.getByText(`${server.url}/run/unicode-orders`).waitFor();
+  assert.equal(await page.getByLabel("Handler file").getAttribute("placeholder"), "unicode-orders.ts");
+  await page.getByLabel("Route").fill("/orders/:id");
+  await page.getByText(`${server.url}/run/orders/:id`).waitFor();
+  await page.getByLabel("Webhook").check();
+  assert.ok(await page.getByLabel("POST", { exact: true }).isChecked());
+  assert.ok(!await page.getByLabel("GET", { exact: true }).isChecked());
+  await assertGoodEverywhere(page);
+  await page.getByRole("button", { name: "Create" }).click();
+  await page.getByRole("navigation", { name: "This function" }).getByRole("link", { name: "Settings" }).click();
+  const hosts = page.getByLabel("Hosts", { exact: true });
+  await hosts.waitFor({ state: "hidden" });
+  await page.getByLabel("To these hosts only").check();
+  await hosts.fill("api.example.com");
+  await page.getByLabel("Preflight cache").waitFor({ state: "hidden" });
+  await page.getByLabel("Allowed origins").fill("https://app.example.com");
+  await page.getByLabel("Preflight cache").fill("1 h");
+  await page.getByLabel("Time limit").fill("1.5 min");
+  await assertGoodEverywhere(page);
+  await page.getByRole("button", { name: "Save" }).click();
+  await page.locator("#notices").getByText("Saved the function").waitFor();
+  assert.equal(await page.getByLabel("Time limit").inputValue(), "90 s");
+  assert.equal(await page.getByLabel("Preflight cache").inputValue(), "1 h");
+});
+
 Deno.test("the files are a tree next to the code, imports are completed, and opened files are tabs", async () => {
   await using server = await startApp();
   await save(server, "lib/prices.ts", "export const price = 3;\n");

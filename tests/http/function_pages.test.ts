@@ -52,6 +52,35 @@ Deno.test("a function made with nothing but a name works at once, and shows how 
   assert.equal((await run(server, "/unicode")).status, 200);
 });
 
+Deno.test("a function begins with the chosen template, which works and passes the check", async () => {
+  await using server = await startApp();
+  const visitor = await setUp(server);
+  for (const template of ["hello", "api", "webhook"]) {
+    const made = await visitor.post("/web/functions/new", { name: template, methods: "GET", secrets: "*", template });
+    assert.equal(made.status, 303, made.text);
+    const content = (await server.api("GET", `/api/files/${template}.ts`)).body;
+    const checked = await visitor.post("/web/files/check", {
+      path: `${template}.ts`,
+      hash: await sha256(content),
+      content,
+    });
+    assert.match(checked.text, /No problems found/, template);
+  }
+  assert.equal((await run(server, "/api")).body.error, "The secret API_TOKEN is not set.");
+  await createSecret(server, "WEBHOOK_SECRET", "a-key-to-sign-with");
+  const send = (signature: string) =>
+    run(server, "/webhook", undefined, {
+      method: "POST",
+      body: { paid: true },
+      headers: { "X-Hub-Signature-256": signature },
+    });
+  const right = createHmac("sha256", "a-key-to-sign-with").update(JSON.stringify({ paid: true })).digest("hex");
+  assert.deepEqual((await send(`sha256=${right}`)).body, { received: true });
+  assert.equal((await send(`sha256=${"0".repeat(64)}`)).status, 401);
+  assert.equal((await send("")).status, 401);
+  assert.equal((await run(server, "/webhook")).status, 405);
+});
+
 Deno.test("a bad form comes back with what was typed, and each problem at its field; nothing is made", async () => {
   await using server = await startApp();
   await deploy(server, "taken", HANDLER);
@@ -77,8 +106,8 @@ Deno.test("a bad form comes back with what was typed, and each problem at its fi
       ["keys", /must be a positive whole number|list of ids/],
       ["hosts", /must be a host|1 to 100 hosts/],
       ["secrets", /must be names of secrets/],
-      ["timeoutMs", /from 100 to 3600000, or empty/],
-      ["memoryMb", /from 32 to 4096, or empty/],
+      ["timeoutMs", /must be 100 ms to 1 h, or empty/],
+      ["memoryMb", /must be 32 to 4,096 MB, or empty/],
     ] as const
   ) {
     assert.match(problemAt(text, field) ?? `nothing at ${field}`, problem);
@@ -115,7 +144,7 @@ Deno.test("settings of a function are saved as they are typed; a switch takes ef
     ["hosts", "api.example.com:443\r\n10.0.0.5"],
     ["secrets", ""],
     ["isolation", "per-key"],
-    ["timeoutMs", "2500"],
+    ["timeoutMs", "2.5 s"],
     ["memoryMb", ""],
   ]);
   const saved = await visitor.request("POST", `/web/functions/${id}/settings`, { body: typed });
@@ -141,6 +170,7 @@ Deno.test("settings of a function are saved as they are typed; a switch takes ef
   const form = (await visitor.get(`/web/functions/${id}/settings`)).text;
   assert.match(form, /value="per-key" checked/);
   assert.match(form, /value="hosts" checked/);
+  assert.match(form, /value="2500 ms"/);
 
   const asked = (await visitor.get(`/web/functions/${id}/disable?back=list`)).text;
   assert.match(asked, /<strong>1 call<\/strong> came in the last hour/);

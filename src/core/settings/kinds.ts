@@ -65,9 +65,26 @@ function unitMs(name: SettingName): number | undefined {
 export function durationOf(name: SettingName, value: number): string | undefined {
   const own = unitMs(name);
   if (own === undefined || own > 1_000 || value === 0) return undefined;
-  const [unit, ms] = DURATIONS.find(([, ms]) => value * own % ms === 0)!;
-  const n = value * own / ms;
-  return ms === own ? undefined : `${n} ${unit === "days" && n === 1 ? "day" : unit}`;
+  const text = writeDuration(value, own);
+  return text.endsWith(` ${DURATIONS.find(([, ms]) => ms === own)![0]}`) ? undefined : text;
+}
+
+/** Returns a time in the longest unit that makes it a whole number, such as "90 days"; `ownMs` is the unit of `value`. */
+export function writeDuration(value: number, ownMs: number): string {
+  const [unit, ms] = DURATIONS.find(([, ms]) => value !== 0 && value * ownMs % ms === 0 && ms >= ownMs) ??
+    DURATIONS.find(([, ms]) => ms === ownMs)!;
+  const n = value * ownMs / ms;
+  return `${n} ${unit === "days" && n === 1 ? "day" : unit}`;
+}
+
+/** Reads a time with a unit, such as "1.5 h", as a whole number of `ownMs`, or such a number without a unit. */
+export function readDuration(text: string, ownMs: number): number | undefined {
+  if (/^\d+$/.test(text)) return Number(text);
+  const [, number, unit] = /^(\d+(?:\.\d+)?) ?([a-z]+)$/i.exec(text) ?? [];
+  const ms = DURATIONS.find(([, , typed]) => typed.test((unit ?? "").toLowerCase()))?.[1];
+  if (number === undefined || ms === undefined) return undefined;
+  const value = Number(number) * ms / ownMs;
+  return Number.isInteger(value) ? value : undefined;
 }
 
 /** Returns a number of seconds in the longest unit that makes it a whole number, such as "5 min". */
@@ -118,12 +135,8 @@ export function readValue(name: SettingName, text: string): unknown {
 /** Reads a whole number in the setting's own unit, or a time with a unit, such as "1.5 h". */
 function readInteger(name: SettingName, line: string): number | undefined {
   if (/^-?\d+$/.test(line)) return Number(line);
-  const [, number, unit] = /^(\d+(?:\.\d+)?) ?([a-z]+)$/i.exec(line) ?? [];
   const own = unitMs(name);
-  const ms = DURATIONS.find(([, , typed]) => typed.test((unit ?? "").toLowerCase()))?.[1];
-  if (number === undefined || own === undefined || ms === undefined) return undefined;
-  const value = Number(number) * ms / own;
-  return Number.isInteger(value) ? value : undefined;
+  return own === undefined ? undefined : readDuration(line, own);
 }
 
 function parsed(text: string): unknown {

@@ -49,6 +49,7 @@ export const ASSETS: Readonly<Record<string, Asset>> = {
   "htmx.js": js(() => import("htmx.org/dist/htmx.min.js", { with: { type: "text" } })),
   "logs.js": js(() => import("../../../../static/logs.js", { with: { type: "text" } })),
   "metrics.js": js(() => import("../../../../static/metrics.js", { with: { type: "text" } })),
+  "new_function.js": js(() => import("../../../../static/new_function.js", { with: { type: "text" } })),
   "palette.js": js(() => import("../../../../static/palette.js", { with: { type: "text" } })),
   "secret_form.js": js(() => import("../../../../static/secret_form.js", { with: { type: "text" } })),
   "secrets.js": js(() => import("../../../../static/secrets.js", { with: { type: "text" } })),

@@ -7,9 +7,10 @@ import type { Web, WebDeps, WebEnv } from "../../shell/deps.ts";
 import { formRoute, type FormState } from "../../shell/form_route.ts";
 import { page } from "../../shell/layout.tsx";
 import { Altered } from "../../ui/altered.tsx";
-import { choices, FunctionFields } from "../functions/form.tsx";
+import { choices } from "../functions/form.tsx";
 import { formOf, type FunctionForm, problemsOfForm, toInput, typedForm } from "../functions/form_values.ts";
 import { LIST_PATH, pathOf } from "../functions/list.tsx";
+import { SettingsForm } from "./settings_form.tsx";
 import { functionFrame, functionOf } from "./tabs.tsx";
 
 export function addSettings(web: Web, deps: WebDeps): void {
@@ -31,7 +32,7 @@ export function addSettings(web: Web, deps: WebDeps): void {
     then: async (saved) => {
       const { problems, warnings } = await preflight.handler(saved);
       return {
-        to: pathOf(saved.id),
+        to: `${pathOf(saved.id)}/settings`,
         notice: [`Saved the function ${saved.name}.`, ...problems, ...warnings].join(" "),
       };
     },
@@ -46,6 +47,7 @@ function settingsPage(
   const frame = functionFrame(c, entry, "settings", deps);
   return page(c, {
     ...frame,
+    styles: [...frame.styles, "settings.css"],
     children: (
       <>
         {frame.children}
@@ -58,26 +60,17 @@ function settingsPage(
             />
           )
           : (
-            <FunctionFields
+            <SettingsForm
+              entry={entry}
               action={`${pathOf(entry.id)}/settings`}
               form={values}
               version={deps.registry.version(entry)}
               stored={status === 412 ? formOf(entry) : undefined}
               problems={problems && problemsOfForm(problems)}
-              submit="Save"
-              cancel={pathOf(entry.id)}
               isNew={false}
               {...choices(deps)}
             />
           )}
-        <p>
-          <a href={`${pathOf(entry.id)}/suggestions`}>What it needs of this, from what its calls used</a>
-        </p>
-        <section class="danger-zone" aria-labelledby="delete-heading">
-          <h2 id="delete-heading">Delete this function</h2>
-          <p>Its address will answer 404, and its secrets will be deleted.</p>
-          <a href={`${pathOf(entry.id)}/delete`} class="button secondary">Delete …</a>
-        </section>
       </>
     ),
   }, status === 200 || status === 412 ? status : 400);

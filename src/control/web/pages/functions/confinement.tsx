@@ -2,6 +2,8 @@
 
 import { CORS_MAX_AGE_SECONDS, ISOLATIONS, RESPONSE_GUARDS } from "../../../../core/functions/permissions.ts";
 import { CodeField, FieldSet, TextField } from "../../ui/fields.tsx";
+import { writeDuration } from "../../../../core/settings/kinds.ts";
+import { SECOND_MS } from "../../../../time.ts";
 import type { Problems } from "../../shell/forms.ts";
 import { count } from "../../ui/format.ts";
 import { type FunctionForm, LABELS, NET_LABELS } from "./form_values.ts";
@@ -35,90 +37,121 @@ export function Confinement({ form, problems, isNew, defaults }: ConfinementProp
     <details class="confinement" open={isOpen}>
       <summary>What it may do, and its limits</summary>
       <Net form={form} problems={problems} />
-      <CodeField
-        problems={problems}
-        name="secrets"
-        label={LABELS.secrets}
-        value={form.secrets}
-        rows={3}
-        hint={
-          <>
-            The names that it may ask for, one per line; <code>*</code> matches any characters, as in{" "}
-            <code>STRIPE_*</code>. Default:{" "}
-            <code>*</code>, every name. Empty: none. This only restricts: the function must also be entitled to a value.
-          </>
-        }
-      />
-      <CodeField
-        problems={problems}
-        name="files"
-        label={LABELS.files}
-        value={form.files}
-        rows={2}
-        hint={
-          <>
-            In addition to its modules: paths in the code folder, one per line, with <code>*</code>{" "}
-            for any characters of a name, <code>**</code> for any folders and <code>?</code> for one character, as in
-            {" "}
-            <code>templates/**</code>.
-          </>
-        }
-      />
-      <Choice
-        name="isolation"
-        meanings={ISOLATION_MEANINGS}
-        options={ISOLATIONS}
-        chosen={form.isolation}
-        problems={problems}
-      />
-      <Choice
-        name="responseGuard"
-        meanings={GUARD_MEANINGS}
-        options={RESPONSE_GUARDS}
-        chosen={form.responseGuard}
-        problems={problems}
-      />
+      <SecretNames form={form} problems={problems} />
+      <ReadableFiles form={form} problems={problems} />
+      <Isolation form={form} problems={problems} />
+      <ResponseGuard form={form} problems={problems} />
       <CrossOrigin form={form} problems={problems} />
       <Limits form={form} problems={problems} defaults={defaults} />
     </details>
   );
 }
 
-function Net({ form, problems }: { form: FunctionForm; problems: Problems | undefined }) {
+interface PartProps {
+  form: FunctionForm;
+  problems?: Problems | undefined;
+}
+
+export function SecretNames({ form, problems }: PartProps) {
+  return (
+    <CodeField
+      problems={problems}
+      name="secrets"
+      label={LABELS.secrets}
+      value={form.secrets}
+      rows={3}
+      hint={
+        <>
+          The names that it may ask for, one per line; <code>*</code> matches any characters, as in{" "}
+          <code>STRIPE_*</code>. Default:{" "}
+          <code>*</code>, every name. Empty: none. This only restricts: the function must also be entitled to a value.
+        </>
+      }
+    />
+  );
+}
+
+export function ReadableFiles({ form, problems }: PartProps) {
+  return (
+    <CodeField
+      problems={problems}
+      name="files"
+      label={LABELS.files}
+      value={form.files}
+      rows={2}
+      hint={
+        <>
+          In addition to its modules: paths in the code folder, one per line, with <code>*</code>{" "}
+          for any characters of a name, <code>**</code> for any folders and <code>?</code> for one character, as in{" "}
+          <code>templates/**</code>.
+        </>
+      }
+    />
+  );
+}
+
+export function Isolation({ form, problems }: PartProps) {
+  return (
+    <Choice
+      name="isolation"
+      meanings={ISOLATION_MEANINGS}
+      options={ISOLATIONS}
+      chosen={form.isolation}
+      problems={problems}
+    />
+  );
+}
+
+export function ResponseGuard({ form, problems }: PartProps) {
+  return (
+    <Choice
+      name="responseGuard"
+      meanings={GUARD_MEANINGS}
+      options={RESPONSE_GUARDS}
+      chosen={form.responseGuard}
+      problems={problems}
+    />
+  );
+}
+
+export function Net({ form, problems }: PartProps) {
   const choice = (value: FunctionForm["net"]) => (
     <label>
       <input type="radio" name="net" value={value} checked={form.net === value} /> {NET_LABELS[value]}
     </label>
   );
   return (
-    <>
+    <div class="net">
       <fieldset>
         <legend>Where it may connect</legend>
         {choice("any")}
         {choice("none")}
         {choice("hosts")}
       </fieldset>
-      <CodeField
-        name="hosts"
-        label={LABELS.hosts}
-        value={form.hosts}
-        problems={problems}
-        rows={2}
-        hint={
-          <>
-            One per line, with or without a port: <code>api.stripe.com:443</code>; <code>*.example.com</code>{" "}
-            is this host and all below it. Used only with “To these hosts only”.
-          </>
-        }
-      />
-    </>
+      {/* Styles show it with “To these hosts only” alone. */}
+      <div class="net-hosts">
+        <CodeField
+          name="hosts"
+          label={LABELS.hosts}
+          value={form.hosts}
+          problems={problems}
+          rows={2}
+          hint={
+            <>
+              One per line, with or without a port: <code>api.stripe.com:443</code>; <code>*.example.com</code>{" "}
+              is this host and all below it.
+            </>
+          }
+        />
+      </div>
+    </div>
   );
 }
 
 /** The pages of other sites that may call the function from a browser. */
-function CrossOrigin({ form, problems }: { form: FunctionForm; problems: Problems | undefined }) {
+export function CrossOrigin({ form, problems }: PartProps) {
   return (
-    <fieldset>
+    <fieldset class="cors">
       <legend>Calls from other sites' pages (CORS)</legend>
       <CodeField
         problems={problems}
@@ -126,38 +159,41 @@ function CrossOrigin({ form, problems }: { form: FunctionForm; problems: Problem
         label={LABELS.origins}
         value={form.origins}
         rows={2}
+        placeholder="https://app.example.com"
         hint={
           <>
-            One per line, such as <code>https://app.example.com</code>, or <code>*</code>{" "}
-            for any. Empty: browsers do not let other sites read the responses. The fields below apply only with an
-            origin here.
+            One per line, or <code>*</code>{" "}
+            for any. Empty: browsers do not let other sites read the responses, and there is nothing else to choose.
           </>
         }
       />
-      <CodeField
-        problems={problems}
-        name="corsHeaders"
-        label={LABELS.corsHeaders}
-        value={form.corsHeaders}
-        rows={2}
-        hint="One per line, such as X-API-Key. Empty: any header."
-      />
-      <FieldSet name="corsCredentials" label={LABELS.corsCredentials} problems={problems}>
-        <label>
-          <input type="checkbox" name="corsCredentials" value="yes" checked={form.corsCredentials !== ""} />{" "}
-          Browsers may send cookies. Not possible with <code>*</code> as an origin.
-        </label>
-      </FieldSet>
-      <TextField
-        problems={problems}
-        name="corsMaxAge"
-        label={`${LABELS.corsMaxAge} (s)`}
-        value={form.corsMaxAge}
-        inputmode="numeric"
-        class="number"
-        placeholder={String(CORS_MAX_AGE_SECONDS)}
-        hint={`How long browsers may cache these permissions: 0 to 86,400. Empty: ${CORS_MAX_AGE_SECONDS} s.`}
-      />
+      {/* Styles show it with an origin alone. */}
+      <div class="cors-more">
+        <CodeField
+          problems={problems}
+          name="corsHeaders"
+          label={LABELS.corsHeaders}
+          value={form.corsHeaders}
+          rows={2}
+          hint="One per line, such as X-API-Key. Empty: any header."
+        />
+        <FieldSet name="corsCredentials" label={LABELS.corsCredentials} problems={problems}>
+          <label>
+            <input type="checkbox" name="corsCredentials" value="yes" checked={form.corsCredentials !== ""} />{" "}
+            Browsers may send cookies. Not possible with <code>*</code> as an origin.
+          </label>
+        </FieldSet>
+        <TextField
+          problems={problems}
+          name="corsMaxAge"
+          label={LABELS.corsMaxAge}
+          value={form.corsMaxAge}
+          autocomplete="off"
+          class="number"
+          placeholder={writeDuration(CORS_MAX_AGE_SECONDS, SECOND_MS)}
+          hint="How long browsers may cache these permissions: 0 s to 24 h. A number without a unit is in seconds."
+        />
+      </div>
     </fieldset>
   );
 }
@@ -192,31 +228,30 @@ function Choice<Value extends string>({ name, meanings, options, chosen, problem
   );
 }
 
-function Limits({ form, problems, defaults }: Omit<ConfinementProps, "isNew">) {
+export function Limits({ form, problems, defaults }: PartProps & Pick<ConfinementProps, "defaults">) {
+  const timeout = writeDuration(defaults.timeoutMs, 1);
   return (
-    <>
+    <div class="limits">
       <TextField
         problems={problems}
         name="timeoutMs"
-        label={`${LABELS.timeoutMs} (ms)`}
+        label={LABELS.timeoutMs}
         value={form.timeoutMs}
-        inputmode="numeric"
+        autocomplete="off"
         class="number"
-        placeholder={String(defaults.timeoutMs)}
-        hint={`The time until the response begins, and between its chunks: 100 to 3,600,000 ms. Leave empty to use the default (${
-          count(defaults.timeoutMs)
-        } ms).`}
+        placeholder={timeout}
+        hint={`Until the response begins, and between its chunks: 100 ms to 1 h, such as 30 s. A number without a unit is in milliseconds. Empty: the setting, now ${timeout}.`}
       />
       <TextField
         problems={problems}
         name="memoryMb"
-        label={`${LABELS.memoryMb} (MB)`}
+        label={LABELS.memoryMb}
         value={form.memoryMb}
-        inputmode="numeric"
+        autocomplete="off"
         class="number"
-        placeholder={String(defaults.memoryMb)}
-        hint={`32 to 4,096 MB. Leave empty to use the default (${count(defaults.memoryMb)} MB).`}
+        placeholder={`${count(defaults.memoryMb)} MB`}
+        hint={`32 to 4,096 MB. Empty: the setting, now ${count(defaults.memoryMb)} MB.`}
       />
-    </>
+    </div>
   );
 }

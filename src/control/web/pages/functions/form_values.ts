@@ -2,9 +2,13 @@
 
 import type { RegisteredFunction } from "../../../../core/functions/registry.ts";
 import { CORS_MAX_AGE_SECONDS, DEFAULT_CONFINEMENT } from "../../../../core/functions/permissions.ts";
+import { readDuration, writeDuration } from "../../../../core/settings/kinds.ts";
+import { SECOND_MS } from "../../../../time.ts";
 import { fieldText, type Problems, type Typed } from "../../shell/forms.ts";
 import { parsePositiveInt } from "../../ui/format.ts";
+import { type Template, TEMPLATES } from "./template.ts";
 
+const TEMPLATE_NAMES = Object.keys(TEMPLATES) as Template[];
 export const NETS = ["any", "none", "hosts"] as const;
 
 export interface FunctionForm {
@@ -31,6 +35,8 @@ export interface FunctionForm {
   readonly memoryMb: string;
   /** Patterns, one per line. */
   readonly files: string;
+  /** What the code of a new function begins with. */
+  readonly template: Template;
 }
 
 /** Labels of the form's fields. */
@@ -79,6 +85,7 @@ export const BLANK: FunctionForm = {
   timeoutMs: "",
   memoryMb: "",
   files: "",
+  template: "hello",
 };
 
 export function formOf(entry: RegisteredFunction): FunctionForm {
@@ -98,10 +105,13 @@ export function formOf(entry: RegisteredFunction): FunctionForm {
     origins: entry.cors?.origins.join("\n") ?? "",
     corsHeaders: entry.cors?.headers?.join("\n") ?? "",
     corsCredentials: entry.cors?.credentials ? "yes" : "",
-    corsMaxAge: entry.cors && entry.cors.maxAgeSeconds !== CORS_MAX_AGE_SECONDS ? String(entry.cors.maxAgeSeconds) : "",
-    timeoutMs: entry.timeoutMs === null ? "" : String(entry.timeoutMs),
-    memoryMb: entry.memoryMb === null ? "" : String(entry.memoryMb),
+    corsMaxAge: entry.cors && entry.cors.maxAgeSeconds !== CORS_MAX_AGE_SECONDS
+      ? writeDuration(entry.cors.maxAgeSeconds, SECOND_MS)
+      : "",
+    timeoutMs: entry.timeoutMs === null ? "" : writeDuration(entry.timeoutMs, 1),
+    memoryMb: entry.memoryMb === null ? "" : `${entry.memoryMb} MB`,
     files: entry.files.join("\n"),
+    template: "hello",
   };
 }
 
@@ -127,6 +137,7 @@ export function typedForm(typed: Typed): FunctionForm {
     timeoutMs: text("timeoutMs").trim(),
     memoryMb: text("memoryMb").trim(),
     files: text("files"),
+    template: TEMPLATE_NAMES.find((one) => one === text("template")) ?? "hello",
   };
 }
 
@@ -141,7 +152,8 @@ export function completed(form: FunctionForm): FunctionForm {
 
 /** Returns the input of the API's schemas, which report its problems. */
 export function toInput(form: FunctionForm): Record<string, unknown> {
-  const { net, hosts, origins, corsHeaders, corsCredentials, corsMaxAge, timeoutMs, memoryMb, ...rest } = form;
+  const { template: _, net, hosts, origins, corsHeaders, corsCredentials, corsMaxAge, timeoutMs, memoryMb, ...rest } =
+    form;
   return {
     ...rest,
     keys: form.keys.map(parsePositiveInt),
@@ -151,10 +163,10 @@ export function toInput(form: FunctionForm): Record<string, unknown> {
       origins: linesOf(origins),
       headers: linesOf(corsHeaders).length === 0 ? null : linesOf(corsHeaders),
       credentials: corsCredentials !== "",
-      maxAgeSeconds: corsMaxAge === "" ? CORS_MAX_AGE_SECONDS : numberOrText(corsMaxAge),
+      maxAgeSeconds: corsMaxAge === "" ? CORS_MAX_AGE_SECONDS : readDuration(corsMaxAge, SECOND_MS) ?? corsMaxAge,
     },
-    timeoutMs: timeoutMs === "" ? null : numberOrText(timeoutMs),
-    memoryMb: memoryMb === "" ? null : numberOrText(memoryMb),
+    timeoutMs: timeoutMs === "" ? null : readDuration(timeoutMs, 1) ?? timeoutMs,
+    memoryMb: memoryMb === "" ? null : numberOrText(memoryMb.replace(/ ?MB$/i, "")),
     files: linesOf(form.files),
   };
 }
@@ -173,15 +185,23 @@ function corsField(path: string): string {
     "origins";
 }
 
+/** Problems of numbers, in the units of the form. */
+const RANGES: Readonly<Record<string, string>> = {
+  timeoutMs: "must be 100 ms to 1 h, or empty",
+  memoryMb: "must be 32 to 4,096 MB, or empty",
+  corsMaxAge: "must be 0 s to 24 h, or empty",
+};
+
 /** Converts problems of the API's fields to problems of the form's. */
 export function problemsOfForm(problems: Problems): Problems {
   const mapped: Record<string, string> = Object.create(null);
   for (const [path, problem] of Object.entries(problems)) {
     const [first] = path.split(".") as [string];
     const field = first === "permissions" ? "hosts" : first === "cors" ? corsField(path) : first;
-    mapped[field] ??= path === "permissions.net"
-      ? 'must be 1 to 100 hosts such as "api.example.com:443", one per line'
-      : problem.replace(/, or null$/, ", or empty");
+    mapped[field] ??= RANGES[field] ??
+      (path === "permissions.net"
+        ? 'must be 1 to 100 hosts such as "api.example.com:443", one per line'
+        : problem.replace(/, or null$/, ", or empty"));
   }
   return mapped;
 }

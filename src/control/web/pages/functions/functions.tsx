@@ -13,13 +13,14 @@ import type { Web, WebDeps, WebEnv } from "../../shell/deps.ts";
 import { type Problems, problemsOf } from "../../shell/forms.ts";
 import { formRoute, type FormState } from "../../shell/form_route.ts";
 import { page } from "../../shell/layout.tsx";
-import { choices, FunctionFields } from "./form.tsx";
+import { choices } from "./form.tsx";
+import { NewFunction } from "./new_function.tsx";
 import { BLANK, completed, type FunctionForm, problemsOfForm, toInput, typedForm } from "./form_values.ts";
 import { FunctionList, LIST_PATH, pathOf, SearchForm } from "./list.tsx";
 import { type ListQuery, listQuery, SORTS } from "./list_query.ts";
-import { templateFor } from "./template.ts";
+import { type Template, templateFor } from "./template.ts";
 
-type NewFunction = z.output<typeof newFunction>;
+type NewInput = z.output<typeof newFunction>;
 
 const PAGE_SIZE = 50;
 
@@ -84,7 +85,7 @@ function addNew(web: Web, deps: WebDeps): void {
     initial: () => BLANK,
     read: typedForm,
     schema: (form) => newFunction.parse(toInput(completed(form))),
-    act: ({ actor, input }) => createFunction(deps, actor, input),
+    act: ({ actor, input, values }) => createFunction(deps, actor, input, values.template),
     page: (c, form) => newPage(c, deps, form),
     then: async ({ entry, existed }) => {
       const { problems, warnings } = await deps.preflight.handler(entry);
@@ -101,12 +102,15 @@ function addNew(web: Web, deps: WebDeps): void {
 }
 
 /** Creates a function, and its handler's file if it does not exist yet. */
-async function createFunction(deps: WebDeps, actor: AdminActor & Origin, wanted: NewFunction) {
+async function createFunction(deps: WebDeps, actor: AdminActor & Origin, typed: NewInput, template: Template) {
+  // A webhook is sent by POST; GET alone is what the form begins with.
+  const isUntouched = typed.methods?.join() === "GET";
+  const wanted = template === "webhook" && isUntouched ? { ...typed, methods: ["POST" as const] } : typed;
   const { registry, files, assets, commit } = deps;
   await assets.check(wanted.files ?? []);
   // Before the file is created, so that a refused function does not leave one.
   registry.check(wanted);
-  const content = new TextEncoder().encode(templateFor(wanted.route));
+  const content = new TextEncoder().encode(templateFor(wanted.route, template));
   const existed = await exists(files, wanted.handler);
   if (!existed) await files.write(actor, wanted.handler, content, true);
   try {
@@ -121,13 +125,13 @@ function newPage(c: Context<WebEnv>, deps: WebDeps, { values, problems }: FormSt
   return page(c, {
     title: "New function",
     styles: ["functions.css"],
+    scripts: ["new_function.js"],
     children: (
-      <FunctionFields
+      <NewFunction
         action={`${LIST_PATH}/new`}
         form={values}
         problems={problems && problemsOfForm(handlerProblems(problems))}
-        submit="Create"
-        cancel={LIST_PATH}
+        origin={functionsOriginOf(c, deps.settings)}
         isNew
         {...choices(deps)}
       />

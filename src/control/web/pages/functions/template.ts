@@ -1,7 +1,63 @@
-// Provides the code of a new function: a working example with hints for the next steps.
+// Provides the code of a new function: working examples with hints for the next steps.
 
-/** Returns a handler for `route` that greets by a parameter, and signs the name if the secret SIGNING_KEY is set. */
-export function templateFor(route: string): string {
+export const TEMPLATES = {
+  hello: { title: "Greeting", meaning: "Answers by a parameter, signed if a secret is set." },
+  api: { title: "JSON API with a secret", meaning: "Asks another service with a token, and answers with its JSON." },
+  webhook: { title: "Webhook", meaning: "Takes POST with a signature, which it checks by a secret." },
+} as const;
+
+export type Template = keyof typeof TEMPLATES;
+
+/** Returns the code of a handler for `route`. */
+export function templateFor(route: string, template: Template = "hello"): string {
+  if (template === "api") return API;
+  if (template === "webhook") return WEBHOOK;
+  return greetingFor(route);
+}
+
+const API = `// c is the request and creates the response; ctx describes the call and provides secrets.
+export default async function (c, ctx) {
+  // Add a secret named API_TOKEN with the token of the service.
+  const token = await ctx.getSecret("API_TOKEN");
+  if (!token) return c.json({ error: "The secret API_TOKEN is not set." }, 500);
+
+  const response = await fetch("https://api.example.com/items", {
+    headers: { Authorization: \`Bearer \${token}\` },
+  });
+  if (!response.ok) {
+    console.error(\`The service answered \${response.status}\`);
+    return c.json({ error: "The service failed." }, 502);
+  }
+  return c.json(await response.json());
+}
+`;
+
+const WEBHOOK = `import { createHmac, timingSafeEqual } from "node:crypto";
+import { Buffer } from "node:buffer";
+
+// The sender signs the body with HMAC-SHA-256 and sends "sha256=" and the signature in hexadecimal, as GitHub does.
+const SIGNATURE = "X-Hub-Signature-256";
+
+// c is the request and creates the response; ctx describes the call and provides secrets.
+export default async function (c, ctx) {
+  // Add a secret named WEBHOOK_SECRET with the value that the sender signs with.
+  const key = await ctx.getSecret("WEBHOOK_SECRET");
+  if (!key) return c.json({ error: "The secret WEBHOOK_SECRET is not set." }, 500);
+
+  const body = await c.req.text();
+  const expected = Buffer.from("sha256=" + createHmac("sha256", key).update(body).digest("hex"));
+  const given = Buffer.from(c.req.header(SIGNATURE) ?? "");
+  if (given.length !== expected.length || !timingSafeEqual(given, expected)) {
+    return c.json({ error: "The signature is wrong." }, 401);
+  }
+
+  console.log(\`received \${body.length} characters\`);
+  return c.json({ received: true });
+}
+`;
+
+/** Returns a handler that greets by a parameter of the route, and signs the name if the secret SIGNING_KEY is set. */
+function greetingFor(route: string): string {
   const [parameter] = [...route.matchAll(/:(\w+)/g)].map(([, name]) => name!);
   const who = parameter ? `ctx.params.${parameter}` : `ctx.query.name`;
   const call = parameter ? route.replace(/:\w+(?:\{[^/]*\})?\??/, "Ada").replaceAll(/[{}?]/g, "") : `${route}?name=Ada`;
