@@ -57,6 +57,7 @@ export const ASSETS: Readonly<Record<string, Asset>> = {
   "metrics.js": js(() => import("../../../../static/metrics.js", { with: { type: "text" } })),
   "new_function.js": js(() => import("../../../../static/new_function.js", { with: { type: "text" } })),
   "palette.js": js(() => import("../../../../static/palette.js", { with: { type: "text" } })),
+  "password.js": js(() => import("../../../../static/password.js", { with: { type: "text" } })),
   "secret_form.js": js(() => import("../../../../static/secret_form.js", { with: { type: "text" } })),
   "secrets.js": js(() => import("../../../../static/secrets.js", { with: { type: "text" } })),
   "settings.js": js(() => import("../../../../static/settings.js", { with: { type: "text" } })),

@@ -21,6 +21,7 @@ function Document({ c, title, scripts = [], styles = [], children }: FrameProps 
   const body = (<body>{children}</body>).toString();
   // A third of what a first visit loads; most pages do without.
   const usesHtmx = body.includes(" hx-");
+  const hasPassword = body.includes('type="password"');
   return (
     <html lang="en" {...lookAttributes(lookOf(c.req.raw, c.env))}>
       <head>
@@ -33,7 +34,7 @@ function Document({ c, title, scripts = [], styles = [], children }: FrameProps 
         {["tokens.css", "app.css", "frame.css", "pages.css", ...styles].map((name) => (
           <link rel="stylesheet" href={assetAddress(name)} />
         ))}
-        {[...(usesHtmx ? ["htmx.js"] : []), "frame.js", "app.js"].map((name) => (
+        {[...(usesHtmx ? ["htmx.js"] : []), "frame.js", "app.js", ...hasPassword ? ["password.js"] : []].map((name) => (
           <script src={assetAddress(name)} defer></script>
         ))}
         {scripts.map((name) => <script type="module" src={assetAddress(name)}></script>)}
