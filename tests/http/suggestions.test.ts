@@ -94,6 +94,17 @@ Deno.test("one slow call in many is counted as failing, and the most memory on a
   const fields = fieldsOf(shown, "Apply");
   assert.equal((await visitor.post(`/web/functions/${id}/suggestions`, { ...fields, version: '"old"' })).status, 412);
   assert.equal((await visitor.post(`/web/functions/${id}/suggestions`, { ...fields, proposal: "{" })).status, 400);
+  const review = (...parts: string[]) =>
+    visitor.request("POST", `/web/functions/${id}/suggestions`, {
+      body: new URLSearchParams([...Object.entries(fields), ["review", "yes"], ...parts.map((part) => ["part", part])]),
+    });
+  assert.match((await review()).text, /Check at least one proposal/);
+  assert.match(shown, /name="part" value="memoryMb" checked/);
+  assert.equal((await review("memoryMb")).status, 303);
+  const { function: partly } = (await server.api("GET", `/api/functions/${id}`)).body;
+  assert.deepEqual([partly.secrets, partly.memoryMb], [["*"], 80]);
+  await server.api("PUT", `/api/functions/${id}`, { memoryMb: partly.timeoutMs === null ? null : 128 });
+  fields.version = fieldsOf((await visitor.get(`/web/functions/${id}/suggestions`)).text, "Apply").version;
   assert.equal((await visitor.post(`/web/functions/${id}/suggestions`, fields)).status, 303);
   const { function: narrowed } = (await server.api("GET", `/api/functions/${id}`)).body;
   assert.deepEqual([narrowed.secrets, narrowed.memoryMb, narrowed.timeoutMs], [[], 80, 1_000]);

@@ -4,12 +4,13 @@ import type { Context } from "hono";
 import type { RegisteredFunction } from "../../../../core/functions/registry.ts";
 import type { Permissions } from "../../../../core/functions/permissions.ts";
 import { OTHER_HOSTS } from "../../../../store/connected_hosts.ts";
+import { invalid } from "../../../../errors.ts";
 import type { Version } from "../../../../versions.ts";
 import type { Suggestion } from "../../../suggestions.ts";
 import { functionChange, permissionsOf } from "../../../inputs/function_schemas.ts";
 import { SUGGESTION_DAYS } from "../../../inputs/suggestion_schemas.ts";
 import type { Web, WebDeps, WebEnv } from "../../shell/deps.ts";
-import { fieldText, type Problems } from "../../shell/forms.ts";
+import { fieldText, type Problems, type Typed } from "../../shell/forms.ts";
 import { formRoute } from "../../shell/form_route.ts";
 import { page } from "../../shell/layout.tsx";
 import { FormToken } from "../../shell/submissions.tsx";
@@ -28,8 +29,11 @@ export function addSuggestions(web: Web, deps: WebDeps): void {
     path: `${LIST_PATH}/:id{[^/]+}/suggestions`,
     subject: (c) => functionOf(c, deps),
     initial: () => "",
-    read: (typed) => fieldText(typed, "proposal"),
-    schema: (proposal) => functionChange.parse(jsonOf(proposal)),
+    read: (typed) => reviewed(typed),
+    schema: (proposal) => {
+      if (proposal === "") throw invalid("", "Check at least one proposal.");
+      return functionChange.parse(jsonOf(proposal));
+    },
     act: ({ actor, subject, input, expected }) =>
       deps.commit(() => deps.registry.update(actor, subject.id, input, expected)),
     page: (c, { subject, problems, status }) => suggestionPage(c, deps, subject, problems, status),
@@ -40,6 +44,20 @@ export function addSuggestions(web: Web, deps: WebDeps): void {
 function noticeOf({ name, trial }: RegisteredFunction): string {
   if (trial) return `Narrower rights of ${name} are on trial. Its log says what they would refuse.`;
   return `Saved what ${name} may do.`;
+}
+
+/** Returns the proposal without what was not checked, "" if nothing was; a trial that ends has no boxes. */
+function reviewed(typed: Typed): string {
+  const text = fieldText(typed, "proposal");
+  const proposal = jsonOf(text);
+  if (typed["review"] === undefined || typeof proposal !== "object" || proposal === null) return text;
+  if (typed["part"] === undefined) return "";
+  const isChosen = ([part]: [string, unknown]) => part === "trial" || (typed["part"] ?? []).includes(part);
+  const chosen = Object.entries(proposal).filter(isChosen).map(([part, value]) => {
+    if (part !== "trial" || value === null) return [part, value];
+    return [part, Object.fromEntries(Object.entries(value).filter(isChosen))];
+  });
+  return JSON.stringify(Object.fromEntries(chosen));
 }
 
 function jsonOf(text: string): unknown {
@@ -75,15 +93,7 @@ function suggestionPage(
           happens rarely.
         </p>
         <ProblemSummary problems={problems} labels={{}} />
-        <DataTable
-          label="What it may do, and what it needs"
-          columns={[
-            { label: "Setting", isRowHeader: true, cell: ({ label }) => label },
-            { label: "Now", cell: ({ now }) => now },
-            { label: "Proposed", cell: ({ now, proposed }) => now === proposed ? "the same" : proposed },
-          ]}
-          rows={rows}
-        />
+        {!isNarrower && <Comparison rows={rows} />}
         <Connections found={found} />
         {entry.trial && <OnTrial entry={entry} version={version} />}
         {isNarrower
@@ -91,20 +101,50 @@ function suggestionPage(
             <form method="post" action={`${pathOf(entry.id)}/suggestions`}>
               <FormToken />
               <VersionField version={version} />
+              <input type="hidden" name="review" value="yes" />
+              <Comparison rows={rows} isReview />
               <p>
                 {found.wouldHaveFailed === 0
                   ? "None of these calls would have failed."
                   : `${count(found.wouldHaveFailed)} of these calls would have taken too long.`}{" "}
                 Names that it asked for without getting a value are not in the proposal.
               </p>
-              <Choice label="Apply" change={{ ...changeOf(found), trial: null }} />
-              {trial && !entry.trial && <Choice label="Try it first" change={{ trial }} />}
+              <div class="actions">
+                <Choice label="Apply" change={{ ...changeOf(found), trial: null }} />
+                {trial && !entry.trial && <Choice label="Try it first" change={{ trial }} />}
+              </div>
             </form>
           )
           : <Empty>{found.calls === 0 ? "It was not called." : "It uses all that it may do."}</Empty>}
       </>
     ),
   }, status);
+}
+
+type ComparedRow = ReturnType<typeof rowsOf>[number];
+
+/** What it may do next to what is proposed; for a review with a box for each proposal that changes something. */
+function Comparison({ rows, isReview = false }: { rows: readonly ComparedRow[]; isReview?: boolean }) {
+  return (
+    <DataTable
+      label="What it may do, and what it needs"
+      columns={[
+        isReview && {
+          label: "Change",
+          isLabelHidden: true,
+          cell: ({ part, label, now, proposed }: ComparedRow) =>
+            now !== proposed && (
+              <input type="checkbox" name="part" value={part} checked aria-label={`Change ${label}`} />
+            ),
+        },
+        { label: "Setting", isRowHeader: true, cell: ({ label }) => label },
+        { label: "Now", cell: ({ now }) => now },
+        { label: "Proposed", cell: ({ now, proposed }) => now === proposed ? "the same" : proposed },
+        { label: "Why", cell: ({ why }) => <span class="quiet">{why}</span> },
+      ]}
+      rows={rows}
+    />
+  );
 }
 
 /** The trial of narrower rights, and a form that ends it. */
@@ -190,13 +230,37 @@ function Connections({ found: { connections, calls } }: { found: Suggestion }) {
 }
 
 function rowsOf(entry: RegisteredFunction, found: Suggestion, defaults: { timeoutMs: number; memoryMb: number }) {
-  const row = (label: string, now: string, proposed: string) => ({ label, now, proposed });
+  const row = (part: string, label: string, now: string, proposed: string, why: string) => ({
+    part,
+    label,
+    now,
+    proposed,
+    why,
+  });
   const amount = (value: number | null, normal: number, unit: string) => `${count(value ?? normal)} ${unit}`;
   const { timeoutMs, memoryMb } = defaults;
   return [
-    row(LABELS.secrets, names(entry.secrets), names(found.secrets)),
-    row("Hosts it may connect to", hosts(entry.permissions), hosts(found.permissions)),
-    row(LABELS.memoryMb, amount(entry.memoryMb, memoryMb, "MB"), amount(found.memoryMb, memoryMb, "MB")),
-    row(LABELS.timeoutMs, amount(entry.timeoutMs, timeoutMs, "ms"), amount(found.timeoutMs, timeoutMs, "ms")),
+    row("secrets", LABELS.secrets, names(entry.secrets), names(found.secrets), "The names whose values its calls got."),
+    row(
+      "permissions",
+      "Hosts it may connect to",
+      hosts(entry.permissions),
+      hosts(found.permissions),
+      "The hosts that it connected to.",
+    ),
+    row(
+      "memoryMb",
+      LABELS.memoryMb,
+      amount(entry.memoryMb, memoryMb, "MB"),
+      amount(found.memoryMb, memoryMb, "MB"),
+      "The most that its processes used, and a reserve.",
+    ),
+    row(
+      "timeoutMs",
+      LABELS.timeoutMs,
+      amount(entry.timeoutMs, timeoutMs, "ms"),
+      amount(found.timeoutMs, timeoutMs, "ms"),
+      "What its longest calls took, and a reserve.",
+    ),
   ];
 }
