@@ -109,7 +109,7 @@ function suggestionPage(
                   : `${count(found.wouldHaveFailed)} of these calls would have taken too long.`}{" "}
                 Names that it asked for without getting a value are not in the proposal.
               </p>
-              <div class="actions">
+              <div class="choices">
                 <Choice label="Apply" change={{ ...changeOf(found), trial: null }} />
                 {trial && !entry.trial && <Choice label="Try it first" change={{ trial }} />}
               </div>
