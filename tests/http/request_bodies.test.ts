@@ -19,12 +19,12 @@ async function begin(server: Server, path: string, length: number, body: string)
   return connection;
 }
 
-/** The response, which ends with a JSON object; closes the connection. */
+/** The response, which ends with a line of JSON; closes the connection. */
 async function answerOf(connection: Deno.TcpConn): Promise<string> {
   let text = "";
   for await (const piece of connection.readable.pipeThrough(new TextDecoderStream())) {
     text += piece;
-    if (/\r\n\r\n[^]*\}$/.test(text)) break;
+    if (/\r\n\r\n[^]*\}\n$/.test(text)) break;
   }
   return text;
 }
