@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { OpenAPIHono } from "@hono/zod-openapi";
 import { Hono } from "hono";
-import type { ClusterState } from "../../src/cluster_state.ts";
+import { type ClusterState, SINGLE_SERVER } from "../../src/cluster_state.ts";
 import { addCluster as addClusterApi } from "../../src/control/api/cluster.ts";
 import type { ApiDeps, ApiEnv } from "../../src/control/services.ts";
 import { addCluster as addClusterPage } from "../../src/control/web/pages/cluster/cluster.tsx";
@@ -60,6 +60,10 @@ async function answered(state: ClusterState) {
 }
 
 async function shown(state: ClusterState): Promise<string> {
+  return (await htmlOf(state)).replaceAll(/<[^>]*>/g, " ").replaceAll(/\s+/g, " ");
+}
+
+async function htmlOf(state: ClusterState): Promise<string> {
   const web = new Hono<WebEnv>();
   web.use("*", async (c, next) => {
     c.set("firstSteps", () => undefined);
@@ -69,7 +73,7 @@ async function shown(state: ClusterState): Promise<string> {
   });
   addClusterPage(web, { cluster: () => state, now: () => STARTED } as WebDeps);
   const html = await (await web.request("/web/cluster", {}, { secure: false, port: 8000 })).text();
-  return html.slice(html.indexOf("<main")).replaceAll(/<[^>]*>/g, " ").replaceAll(/\s+/g, " ");
+  return html.slice(html.indexOf("<main"));
 }
 
 function metrics(cluster: ClusterState): string[] {
@@ -144,6 +148,12 @@ Deno.test("a node that cannot read how the others are says since when, and not t
   assert.match(text, /This node does not serve\. Cut off\. Check that PostgreSQL runs/);
   assert.doesNotMatch(text, /b serves/);
   assert.deepEqual(metrics(BLIND).slice(-3).map((line) => line.split(" ")[1]), ["0", "1", "2"]);
+});
+
+Deno.test("the page of a server of its own has commands of two lines in two lines", async () => {
+  const html = await htmlOf(SINGLE_SERVER);
+  assert.match(html, /deno task cli migrate-to-cluster\ndeno task start</);
+  assert.match(html, /LOGIN PASSWORD [^<\n]*;\nCREATE DATABASE/);
 });
 
 Deno.test("the metrics of a node are there in a cluster only", () => {

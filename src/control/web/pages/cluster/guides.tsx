@@ -8,6 +8,8 @@ const DOCS = "/web/docs/cluster";
 const FORGET = "deno task cli cluster forget";
 
 /** What every node is started with. The address and the password of PostgreSQL are not shown. */
+const CREATE_DATABASE = "CREATE ROLE crude LOGIN PASSWORD 'PASSWORD';\nCREATE DATABASE crude OWNER crude;";
+const MOVE_AND_START = "deno task cli migrate-to-cluster\ndeno task start";
 const VARIABLES = `DATABASE_URL='postgres://crude:PASSWORD@db.example:5432/crude?sslmode=verify-full'
 KEYRING_PASSPHRASE_FILE=/etc/crude-functions/passphrase`;
 const NODE_VARIABLES = `HOST=10.0.0.6   # the address of the new machine
@@ -32,8 +34,7 @@ export function SingleServer() {
           <Step title="Create a database in PostgreSQL 14 or newer.">
             <CopyLine
               id="create-database"
-              text="CREATE ROLE crude LOGIN PASSWORD 'PASSWORD';
-CREATE DATABASE crude OWNER crude;"
+              text={CREATE_DATABASE}
               label="Copy the statements"
             />
           </Step>
@@ -46,8 +47,7 @@ CREATE DATABASE crude OWNER crude;"
           <Step title="Move the data, and start the server again.">
             <CopyLine
               id="move-command"
-              text="deno task cli migrate-to-cluster
-deno task start"
+              text={MOVE_AND_START}
               label="Copy the commands"
             />
           </Step>
