@@ -7,9 +7,9 @@ import { ButtonLink, Card, CopyLine, Notice } from "../../ui/components.tsx";
 const DOCS = "/web/docs/cluster";
 const FORGET = "deno task cli cluster forget";
 
-/** What every node is started with. The address and the password of PostgreSQL are not shown. */
 const CREATE_DATABASE = "CREATE ROLE crude LOGIN PASSWORD 'PASSWORD';\nCREATE DATABASE crude OWNER crude;";
 const MOVE_AND_START = "deno task cli migrate-to-cluster\ndeno task start";
+/** What every node is started with. The address and the password of PostgreSQL are not shown. */
 const VARIABLES = `DATABASE_URL='postgres://crude:PASSWORD@db.example:5432/crude?sslmode=verify-full'
 KEYRING_PASSPHRASE_FILE=/etc/crude-functions/passphrase`;
 const NODE_VARIABLES = `HOST=10.0.0.6   # the address of the new machine
