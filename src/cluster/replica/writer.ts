@@ -78,6 +78,8 @@ export function createWriter(
       let made: { readonly result: T; readonly after: number; readonly composed: Composed } | undefined;
       let refused: { readonly after: number; readonly error: unknown } | undefined;
       let outcome: { readonly value: R } | { readonly error: unknown } | undefined;
+      /** Whether the entry was appended, or never will be. */
+      let isOver = false;
       const follow = (): void => {
         const { result } = made!;
         try {
@@ -104,7 +106,7 @@ export function createWriter(
       const recordAhead = async (): Promise<void> => {
         // PostgreSQL was asked for the lock then.
         for (let turn = 0; turn < 2; turn++) await setImmediate();
-        if (made || refused) return;
+        if (made || refused || isOver) return;
         try {
           compose();
         } catch {
@@ -128,6 +130,7 @@ export function createWriter(
         if (!(error instanceof StoreUnavailable && error.outcome === "unknown")) replica.forget(id);
         throw error;
       } finally {
+        isOver = true;
         changesUnderWay--;
       }
       if (entry) {
