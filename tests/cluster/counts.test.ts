@@ -255,3 +255,28 @@ Deno.test("old rows and marks of deleted ones are removed, of nodes that are gon
   await table.prune({ "metrics 60000 ": START + HOUR, "metrics 3600000 ": START - HOUR });
   assert.deepEqual(await kept(), new Set(["3600000", "86400000"]));
 });
+
+Deno.test("a forged number of a change hides no later counts", async () => {
+  await using postgres = await startPostgres();
+  await using a = await CountingNode.open(postgres, "a");
+  await using b = await CountingNode.open(postgres, "b");
+  const ended = async (calls: number) => {
+    a.metrics.ended(f, "ok", 10);
+    await a.exchange.run();
+    await b.exchange.run();
+    assert.equal(b.calls(f, "minutes"), calls);
+  };
+  await ended(1);
+  const far = Number.MAX_SAFE_INTEGER;
+  await postgres.query(
+    `INSERT INTO crude_functions.counts VALUES ('uses', 'evil', 'key 1', 0, '[1]', '00', ${far})`,
+  );
+  await ended(2);
+  // A row that its node has written, with another number.
+  await postgres.query(`UPDATE crude_functions.counts SET change = ${far - 1} WHERE change IN (
+    SELECT change FROM crude_functions.counts WHERE node = 'a' AND kind = 'metrics' ORDER BY change LIMIT 1)`);
+  await ended(3);
+  // As an earlier version of this program has remembered it.
+  b.observations.transaction(() => b.observations.nodeCounts.receive([], far));
+  await ended(4);
+});

@@ -30,12 +30,17 @@ export class PostgresCountTable implements CountTable {
 
   async changed(node: string, after: number, limit: number): Promise<{ rows: StoredCount[]; to: number }> {
     return await this.#lane.run(async (sql) => {
-      // Before the rows: what is stored after it has a higher number.
-      const [last] = await sql<{ change: number }[]>`SELECT coalesce(max(change), 0) AS change FROM counts`;
+      // Before the rows: what is stored after it has a higher number. A number that was never issued is of a forged row.
+      const [last] = await sql<{ change: number; issued: number }[]>`
+        SELECT last_value AS issued, (SELECT coalesce(max(change), 0) FROM counts WHERE change <= last_value) AS change
+        FROM counts_change`;
+      const { change, issued } = last!;
+      // A forged row had led further than there were changes: all rows again, as each is the same twice.
+      const from = after > issued ? 0 : after;
       const rows = await sql<(StoredCount & { change: number })[]>`
         SELECT kind, node, key, at, body, mac, change FROM counts
-        WHERE change > ${after} AND change <= ${last!.change} AND node <> ${node} ORDER BY change LIMIT ${limit}`;
-      const to = rows.length < limit ? Math.max(after, last!.change) : rows.at(-1)!.change;
+        WHERE change > ${from} AND change <= ${change} AND node <> ${node} ORDER BY change LIMIT ${limit}`;
+      const to = rows.length < limit ? Math.max(from, change) : rows.at(-1)!.change;
       return { rows: [...rows], to };
     }, { timeoutMs: TIMEOUT_MS, isRepeatable: true });
   }
