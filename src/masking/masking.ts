@@ -1,7 +1,8 @@
 // Masks secrets that were disclosed to handlers in what is written about their calls. Stores nothing.
 
-import { encodingsOf } from "./encodings.ts";
+import { type Encoding, encodingsOf } from "./encodings.ts";
 import { Matcher, type Searchable, type Span } from "./matcher.ts";
+import { secretPartsOf } from "./secret_parts.ts";
 import { viewsOf } from "./views.ts";
 
 /** Memory for the values of one call, and for those remembered of a function. */
@@ -222,7 +223,7 @@ export function createMasking(): Masking {
       if (call.overflowed) return;
       let disclosedValue = existing(call.functionId, name, value);
       if (!disclosedValue) {
-        const encodings = encodingsOf(value);
+        const encodings = formsOf(value);
         if (encodings.length === 0) return;
         const bytes = encodings.reduce((sum, { needle }) => sum + needle.length + ENCODING_BYTES, value.length * 2);
         disclosedValue = { name, value, encodings, bytes, holders: 0 };
@@ -259,6 +260,11 @@ export function createMasking(): Masking {
 
     forget,
   };
+}
+
+/** Returns the encodings of a value, and of its parts that are secret on their own. */
+function formsOf(value: string): Encoding[] {
+  return [value, ...secretPartsOf(value)].flatMap((text) => encodingsOf(text));
 }
 
 /** Returns a key with only the ends of a long value, which costs less. Values with the same ends displace each other. */
