@@ -1,71 +1,61 @@
 // Enhances every page in the browser; each page also works without scripts.
 
-const ZONE = "crude-times";
-
-/** Returns the zone in which pages show times: UTC if that was chosen in this browser, otherwise the reader's own. */
+/** Returns the zone in which pages show times: the one that the user chose, otherwise the browser's. */
 function timeZone() {
-  return localStorage.getItem(ZONE) === "UTC" ? "UTC" : undefined;
+  return document.documentElement.dataset.zone ?? Intl.DateTimeFormat().resolvedOptions().timeZone;
 }
 
-/** Formats a time in that zone, to the minute, or for logs to the millisecond. */
-function timeText(iso, precise = false) {
+const MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+/** Formats by zone. */
+const formats = new Map();
+
+function formatOf(zone) {
+  const two = "2-digit";
+  const parts = { year: "numeric", month: two, day: two, hour: two, minute: two, second: two };
+  if (!formats.has(zone)) {
+    formats.set(zone, new Intl.DateTimeFormat("en-GB", { ...parts, timeZone: zone, hourCycle: "h23" }));
+  }
+  return formats.get(zone);
+}
+
+/** Formats a time in that zone, in the same way as the server: see format/times.ts. */
+function timeText(iso, form = "whole") {
   const zone = timeZone();
-  const options = precise
-    ? { year: "numeric", month: "2-digit", day: "2-digit", hour: "2-digit", minute: "2-digit", second: "2-digit" }
-    : { dateStyle: "medium", timeStyle: "short" };
-  // Swedish dates have the format of ISO 8601.
-  const text = new Date(iso).toLocaleString(precise ? "sv" : undefined, { ...options, timeZone: zone });
-  const fraction = precise ? iso.slice(19, 23) : "";
-  return text + fraction + (zone === undefined ? "" : " UTC");
+  const parts = formatOf(zone).formatToParts(new Date(iso)).map(({ type, value }) => [type, value]);
+  const { year, month, day, hour, minute, second } = Object.fromEntries(parts);
+  const date = `${Number(day)} ${MONTHS[month - 1]}`;
+  const suffix = zone === "UTC" ? " UTC" : "";
+  if (form === "precise") {
+    return `${year}-${month}-${day} ${hour}:${minute}:${second}${iso.slice(19, 23)}${suffix}`;
+  }
+  if (form === "day") return date;
+  if (form === "day-minute") return `${date} ${hour}:${minute}`;
+  if (form === "minute") return `${hour}:${minute}`;
+  if (form === "second") return `${hour}:${minute}:${second}`;
+  return `${date} ${year}, ${hour}:${minute}${suffix}`;
 }
 
-const [DAY, MINUTE] = [{ day: "numeric", month: "short" }, { hour: "2-digit", minute: "2-digit" }];
-/** What short times show, as in components.tsx. */
-const FORMS = {
-  "day": DAY,
-  "day-minute": { ...DAY, ...MINUTE },
-  "minute": MINUTE,
-  "second": { ...MINUTE, second: "2-digit" },
-};
-
-/** Shows the times of a part of the page in the chosen zone; their titles are the server's texts. */
+/** Shows the times of a part of the page in that zone. Whole ones keep the text in UTC as their title. */
 function showTimes(root) {
   for (const time of root.querySelectorAll("time[datetime]")) {
-    time.dataset.sent ??= time.title || time.textContent;
     const { form } = time.dataset;
-    if (form) {
-      time.textContent = new Date(time.dateTime).toLocaleString("en-GB", { ...FORMS[form], timeZone: timeZone() })
-        .replace(",", "");
-      continue;
-    }
     // For a text such as "3 days ago", only the title is the exact time.
     if (time.hasAttribute("data-relative")) time.title = timeText(time.dateTime);
     else {
-      time.title = time.dataset.sent;
-      time.textContent = timeText(time.dateTime, time.hasAttribute("data-precise"));
+      if (form === undefined) time.title ||= time.textContent;
+      time.textContent = timeText(time.dateTime, form);
     }
   }
 }
 
-/** Shows the button that changes the zone, which needs scripts. */
-function offerZones() {
-  const button = document.getElementById("time-zone");
-  if (!button) return;
-  const own = new Intl.DateTimeFormat().resolvedOptions().timeZone;
-  if (own === "UTC") return;
-  const label = () => {
-    button.textContent = timeZone() === "UTC" ? "Times in UTC" : `Times in ${own}`;
-    button.title = timeZone() === "UTC" ? `Show times in ${own}` : "Show times in UTC";
-  };
-  button.addEventListener("click", () => {
-    if (timeZone() === "UTC") localStorage.removeItem(ZONE);
-    else localStorage.setItem(ZONE, "UTC");
-    label();
-    showTimes(document);
-    document.dispatchEvent(new Event("time-zone"));
-  });
-  label();
-  button.hidden = false;
+/** Reports the zone of the browser to the server, once, so that it sends the next pages with the right times. */
+function reportZone() {
+  const form = document.querySelector("form[data-look]");
+  const browserZone = Intl.DateTimeFormat().resolvedOptions().timeZone;
+  if (!form || document.documentElement.dataset.browserZone === browserZone) return;
+  const body = new URLSearchParams({ browserZone });
+  // Scripts show the right times if this fails.
+  fetch(form.action, { method: "POST", body, headers: { "HX-Request": "true" } }).catch(() => {});
 }
 
 /** Moves the focus to what must be read first. */
@@ -186,7 +176,7 @@ document.addEventListener("input", ({ target }) => {
 });
 
 openMenu();
-offerZones();
+reportZone();
 showTimes(document);
 focusProblems(document);
 document.addEventListener("htmx:after:swap", () => showTimes(document));

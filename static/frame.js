@@ -89,10 +89,15 @@ function isOpen(popover) {
 
 /** Changes the look of the page at once, and stores it without leaving the page. */
 function changeLook(form, { name, value }) {
-  const standard = { theme: "system", density: "compact", sidebar: "wide", keys: "on" };
+  const standard = { theme: "system", density: "compact", sidebar: "wide", keys: "on", zone: "local" };
   const root = document.documentElement;
   if (value === standard[name]) delete root.dataset[name];
   else root.dataset[name] = value;
+  if (name === "zone") {
+    // From app.js.
+    globalThis.showTimes(document);
+    document.dispatchEvent(new Event("time-zone"));
+  }
   if (name === "sidebar") labelCollapse(form.querySelector("button"), value);
   for (const button of form.querySelectorAll(`[name="${name}"][aria-pressed]`)) {
     button.setAttribute("aria-pressed", String(button.value === value));

@@ -31,7 +31,7 @@ function made(entry, words) {
   const time = part("time");
   time.dateTime = time.title = entry.at;
   // From app.js, so that all pages format times in the same way.
-  time.textContent = globalThis.timeText(entry.at, true);
+  time.textContent = globalThis.timeText(entry.at, "precise");
   part(".level").textContent = entry.level;
   part(".of").textContent = entry.functionName ?? "a deleted function";
   part(".only").href = `/web/logs?functionId=${entry.functionId}`;

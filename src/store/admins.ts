@@ -15,6 +15,8 @@ export interface AdminRow {
   totpNonce: Uint8Array | null;
   createdAt: number;
   lastSignInAt: number | null;
+  /** Of how pages look, as JSON; null until one is chosen. */
+  preferences: string | null;
 }
 
 export interface SessionRow {
@@ -39,6 +41,7 @@ export interface AdminStore {
   insertAdmin(row: { email: string; name: string; password: string | null; now: number }): AdminId;
   rename(id: AdminId, name: string): void;
   setPassword(id: AdminId, password: string): void;
+  setPreferences(id: AdminId, preferences: string): void;
 
   /** Sets the nonce; `lastStep` is the time step of the code that verified it, which cannot be used again. */
   setTotpNonce(id: AdminId, nonce: Uint8Array | null, lastStep: number): void;
@@ -91,7 +94,7 @@ export interface AdminStore {
 
 const SELECT_ADMIN = `
 SELECT a.id, a.email, a.name, a.password, a.totp_nonce AS totpNonce, a.created_at AS createdAt,
-  a.last_sign_in_at AS lastSignInAt
+  a.last_sign_in_at AS lastSignInAt, a.preferences
 FROM admins a`;
 
 const SELECT_SESSION = `
@@ -107,6 +110,7 @@ export function createAdminStore(db: Database, rows: RowCheck): AdminStore {
   const insertAdmin = db.prepareChange("INSERT INTO admins (email, name, password, created_at) VALUES (?, ?, ?, ?)");
   const rename = db.prepareChange("UPDATE admins SET name = ? WHERE id = ?");
   const setPassword = db.prepareChange("UPDATE admins SET password = ? WHERE id = ?");
+  const setPreferences = db.prepareChange("UPDATE admins SET preferences = ? WHERE id = ?");
   const setTotpNonce = db.prepareChange("UPDATE admins SET totp_nonce = ?, totp_last_step = ? WHERE id = ?");
   const useTotpStep = db.prepareChange("UPDATE admins SET totp_last_step = ?1 WHERE id = ?2 AND totp_last_step < ?1");
   const touchSignIn = db.prepareChange("UPDATE admins SET last_sign_in_at = ? WHERE id = ?");
@@ -153,6 +157,9 @@ export function createAdminStore(db: Database, rows: RowCheck): AdminStore {
     },
     setPassword(id: AdminId, password: string): void {
       setPassword.run(password, id);
+    },
+    setPreferences(id: AdminId, preferences: string): void {
+      setPreferences.run(preferences, id);
     },
     setTotpNonce(id: AdminId, nonce: Uint8Array | null, lastStep: number): void {
       setTotpNonce.run(nonce, lastStep, id);

@@ -20,6 +20,7 @@ import { sql as secretValues } from "./migrations/012_secret_values.ts";
 import { sql as webhooks } from "./migrations/013_webhooks.ts";
 import { upgrade as mail } from "./migrations/014_mail.ts";
 import { sql as rolledKeys } from "./migrations/015_rolled_keys.ts";
+import { sql as preferences } from "./migrations/016_preferences.ts";
 import type { Upgrade, UpgradeContext } from "./migrations/upgrade.ts";
 
 /** In order; the version is the number of migrations applied. Never edit a released one: append. */
@@ -39,6 +40,7 @@ const MIGRATIONS: readonly (string | Upgrade)[] = [
   webhooks,
   mail,
   rolledKeys,
+  preferences,
 ];
 
 /** `PRAGMA user_version` of a database that is up to date. */

@@ -5,6 +5,7 @@ export const GENERATED_COLUMNS = ["key_version", "due_at"];
 
 /** SQL that leaves schema 9, the last one without an order of secrets; every later table is dropped. */
 export const TO_SCHEMA_9 = `
+ALTER TABLE admins DROP COLUMN preferences;
 DROP INDEX api_keys_by_previous_lookup;
 DROP INDEX api_keys_by_previous_until;
 ${

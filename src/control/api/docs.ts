@@ -2,7 +2,7 @@
 // /crude.schema.json, by which editors check crude.json.
 
 import type { OpenAPIHono } from "@hono/zod-openapi";
-import { lookAttributes, lookOf } from "../web/shell/look.ts";
+import { lookAttributes, lookOfBrowser } from "../web/shell/look.ts";
 import { compressedPage } from "../../http/compression.ts";
 import type { Api } from "../services.ts";
 import type { ApiDocument } from "./api_document.ts";
@@ -60,7 +60,7 @@ export function addDocs(api: Api, version: string): void {
   api.get("/api/docs", none, async (c) => {
     // Loaded when a client first opens it.
     page ??= (await import("./docs_page.tsx")).docsPage(documentOf());
-    const attributes = Object.entries(lookAttributes(lookOf(c.req.raw, c.env)))
+    const attributes = Object.entries(lookAttributes(lookOfBrowser(c.req.raw, c.env)))
       .map(([name, value]) => value === undefined ? "" : ` ${name}="${value}"`).join("");
     const answer = await c.html(page.replace("<html", `<html${attributes}`), 200, {
       "Content-Security-Policy": policy(c.req.header("host") ?? "localhost"),

@@ -23,7 +23,7 @@ import { addHistory } from "./pages/history/history.tsx";
 import { addHome } from "./pages/home/home.tsx";
 import { addKeys } from "./pages/keys/keys.tsx";
 import { barePage, page, type PageStatus } from "./shell/layout.tsx";
-import { addLook } from "./shell/look.ts";
+import { addLook, followUser } from "./shell/look.ts";
 import { addLogs } from "./pages/logs/logs.tsx";
 import { addMetrics } from "./pages/metrics/metrics.tsx";
 import { addObserved } from "./pages/observed/observed.tsx";
@@ -68,9 +68,10 @@ export function createWeb(deps: WebDeps): Web {
   addPasswordLink(web, deps);
 
   web.use("*", guard(deps));
+  web.use("*", followUser);
   web.use("*", submitOnce(deps.shared));
   web.use("*", firstSteps(deps));
-  addLook(web);
+  addLook(web, deps);
   addHome(web, deps);
   addSecrets(web, deps);
   addKeys(web, deps);

@@ -12,6 +12,7 @@ import { tamperedRow } from "../../store/authenticated_rows.ts";
 import type { SharedState } from "../../shared_state.ts";
 import type { Store } from "../../store/store.ts";
 import { HOUR_MS } from "../../time.ts";
+import { parsePreferences, type Preferences } from "./preferences.ts";
 import { hashOf, newToken, type SessionOrigin, type Sessions } from "./sessions.ts";
 
 /** How long an invitation, or a link to choose a new password, is valid. */
@@ -76,6 +77,9 @@ export interface Accounts {
 
   /** @throws AppError NotFound (404) */
   rename(actor: Actor, id: AdminId, name: string): void;
+
+  /** Adds to what the user has chosen. Is not audited: it changes nothing but how pages look. @throws AppError NotFound (404) */
+  prefer(actor: Actor, id: AdminId, chosen: Preferences): void;
 
   /**
    * Replaces the password in `row`, which the caller has verified, and ends all other sessions.
@@ -225,6 +229,13 @@ class AccountService implements Accounts {
       const row = this.#admin(id);
       this.#rows.rename(id, name);
       this.#update(actor, row, { name });
+    });
+  }
+
+  prefer(actor: Actor, id: AdminId, chosen: Preferences): void {
+    this.#store.change(actor, () => {
+      const all = { ...parsePreferences(this.#admin(id).preferences), ...chosen };
+      this.#rows.setPreferences(id, JSON.stringify(all));
     });
   }
 

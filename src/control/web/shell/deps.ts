@@ -3,6 +3,7 @@
 import type { Hono } from "hono";
 import type { AdminActor, Origin } from "../../../actor.ts";
 import type { AdminId, FunctionId, SessionId } from "../../../ids.ts";
+import type { Preferences } from "../../../core/admins/preferences.ts";
 import type { DerivedKey } from "../../../keyring/derived_key.ts";
 import type { SecretMatrix } from "../../../core/secrets/matrix.ts";
 import type { TypeCheck } from "../../../code/checks/type_check.ts";
@@ -53,6 +54,7 @@ export interface SignedIn {
   readonly email: string;
   readonly sessionId: SessionId;
   readonly hasSecondFactor: boolean;
+  readonly preferences: Preferences;
 }
 
 export interface WebEnv {

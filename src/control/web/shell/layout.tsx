@@ -5,9 +5,10 @@ import { raw } from "hono/html";
 import type { Child } from "hono/jsx";
 import { assetAddress } from "../assets/addresses.ts";
 import type { WebEnv } from "./deps.ts";
-import { lookAttributes, lookOf } from "./look.ts";
+import { lookAttributes, lookOf, zoneOf } from "./look.ts";
 import { type Place, placeOf } from "./navigation.ts";
 import { Sidebar, TopBar } from "./sidebar.tsx";
+import { inZone } from "../format/times.ts";
 
 interface FrameProps {
   title: string;
@@ -18,12 +19,13 @@ interface FrameProps {
 }
 
 function Document({ c, title, scripts = [], styles = [], children }: FrameProps & { c: Context<WebEnv> }) {
-  const body = (<body>{children}</body>).toString();
+  const look = lookOf(c);
+  const body = inZone((<body>{children}</body>).toString(), zoneOf(look));
   // A third of what a first visit loads; most pages do without.
   const usesHtmx = body.includes(" hx-");
   const hasPassword = body.includes('type="password"');
   return (
-    <html lang="en" {...lookAttributes(lookOf(c.req.raw, c.env))}>
+    <html lang="en" {...lookAttributes(look)}>
       <head>
         <meta charset="utf-8" />
         <meta name="viewport" content="width=device-width, initial-scale=1" />
@@ -74,7 +76,7 @@ function SignedInPage({ c, title, scripts = [], styles = [], actions, trail = []
           place={place}
           path={path}
           returnTo={returnPath(c)}
-          look={lookOf(c.req.raw, c.env)}
+          look={lookOf(c)}
           email={c.get("admin").email}
           version={c.get("version")}
         />

@@ -2,6 +2,7 @@
 
 import type { Context } from "hono";
 import { entitlementLost } from "../../../actor.ts";
+import { parsePreferences } from "../../../core/admins/preferences.ts";
 import type { Visitor } from "../../../core/admins/sign_in.ts";
 import { LONGEST_MAX_AGE_SECONDS, readCookie } from "../../../http/cookies.ts";
 import type { WebDeps, WebEnv } from "./deps.ts";
@@ -26,8 +27,15 @@ export function findSignedIn(c: Context<WebEnv>, { admins }: WebDeps): boolean {
   const token = readCookie(c.req.raw.headers, "session", c.env);
   const found = token === undefined ? undefined : admins.sessions.find(token);
   if (token === undefined || !found) return false;
-  const { admin: { id, name, email, totpNonce }, session } = found;
-  c.set("admin", { id, name, email, sessionId: session.id, hasSecondFactor: totpNonce !== null });
+  const { admin: { id, name, email, totpNonce, preferences }, session } = found;
+  c.set("admin", {
+    id,
+    name,
+    email,
+    sessionId: session.id,
+    hasSecondFactor: totpNonce !== null,
+    preferences: parsePreferences(preferences),
+  });
   c.set("actor", {
     kind: "admin",
     id: String(id),

@@ -2,6 +2,7 @@
 // over the page, which the browser opens and closes without scripts.
 
 import type { Child } from "hono/jsx";
+import { LOCAL_ZONE } from "../../../core/admins/preferences.ts";
 import { assetAddress } from "../assets/addresses.ts";
 import { Icon, type IconName } from "../icons/icon.tsx";
 import { type Look, LOOK_PATH } from "./look.ts";
@@ -174,8 +175,10 @@ function AccountMenu({ path, returnTo, look, email }: {
           <Choice label="Shortcuts" name="keys" chosen={look.keys}>
             {[["on", "On"], ["off", "Off"]]}
           </Choice>
+          <Choice label="Times" name="zone" chosen={look.zone}>
+            {zonesOf(look)}
+          </Choice>
         </LookForm>
-        <button type="button" id="time-zone" class="menu-item" hidden></button>
         <a href="/web/docs/admin-pages#keyboard" data-keys-help>
           <Icon name="keyboard" />
           Keyboard shortcuts
@@ -189,6 +192,17 @@ function AccountMenu({ path, returnTo, look, email }: {
       </div>
     </div>
   );
+}
+
+/** The zones to choose from: that of the browser, UTC, and the one that the user chose on the page of the account. */
+function zonesOf({ zone }: Look): [value: string, text: string][] {
+  const own: [string, string][] = zone === LOCAL_ZONE || zone === "UTC" ? [] : [[zone, cityOf(zone)]];
+  return [[LOCAL_ZONE, "Local"], ["UTC", "UTC"], ...own];
+}
+
+/** The last part of a zone's name: "Buenos Aires" of `America/Argentina/Buenos_Aires`. */
+function cityOf(zone: string): string {
+  return zone.slice(zone.lastIndexOf("/") + 1).replaceAll("_", " ");
 }
 
 /** A form whose buttons change the look at once. */

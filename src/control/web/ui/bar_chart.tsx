@@ -2,7 +2,8 @@
 
 import type { Child } from "hono/jsx";
 import { DAY_MS, MINUTE_MS } from "../../../time.ts";
-import { ShortTime, type TimeForm } from "./components.tsx";
+import { ShortTime } from "./components.tsx";
+import type { TimeForm } from "../format/times.ts";
 import { count } from "./format.ts";
 
 /** In units of the picture, which is stretched to its place. */
@@ -111,7 +112,7 @@ function Axis({ from, widthMs, bars }: { from: number; widthMs: number; bars: nu
   );
 }
 
-function formOf(stepMs: number, lengthMs: number): TimeForm {
+function formOf(stepMs: number, lengthMs: number): Exclude<TimeForm, "whole"> {
   if (stepMs >= DAY_MS) return "day";
   if (lengthMs > DAY_MS) return "day-minute";
   return stepMs < MINUTE_MS ? "second" : "minute";

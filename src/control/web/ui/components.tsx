@@ -3,6 +3,7 @@
 import type { Child } from "hono/jsx";
 import { ButtonLink } from "./button.tsx";
 import { Icon } from "../icons/icon.tsx";
+import { type TimeForm, timeText } from "../format/times.ts";
 
 export { Button, ButtonLink, FormActions, PostButton } from "./button.tsx";
 export { Card, Empty, Skeleton, Stat, Stats } from "./card.tsx";
@@ -25,27 +26,14 @@ export function Fact({ term, children }: { term: string; children: Child }) {
   );
 }
 
-/** A point in time. Scripts replace the text by one in the reader's format and time zone. */
+/** A point in time. The frame replaces the text by one in the reader's zone. */
 export function Time({ ms }: { ms: number }) {
-  const iso = new Date(ms).toISOString();
-  return <time datetime={iso}>{iso.slice(0, 16).replace("T", " ")} UTC</time>;
+  return <time datetime={new Date(ms).toISOString()}>{timeText(ms, "UTC")}</time>;
 }
 
-/** How much of a time is shown where its day, or its length, is clear: the same as in static/app.js. */
-export type TimeForm = "day" | "day-minute" | "minute" | "second";
-
-const MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
-
-/** A point in time in a few characters, such as on an axis. Scripts replace the text as that of `Time`. */
-export function ShortTime({ ms, form }: { ms: number; form: TimeForm }) {
-  const iso = new Date(ms).toISOString();
-  const day = `${Number(iso.slice(8, 10))} ${MONTHS[Number(iso.slice(5, 7)) - 1]}`;
-  const clock = iso.slice(11, form === "second" ? 19 : 16);
-  return (
-    <time datetime={iso} data-form={form}>
-      {form === "day" ? day : form === "day-minute" ? `${day} ${clock}` : clock}
-    </time>
-  );
+/** A point in time in a few characters, such as on an axis, or to the millisecond. */
+export function ShortTime({ ms, form }: { ms: number; form: Exclude<TimeForm, "whole"> }) {
+  return <time datetime={new Date(ms).toISOString()} data-form={form}>{timeText(ms, "UTC", form)}</time>;
 }
 
 /** Units with their length, and the shortest time that they are used for. */
@@ -63,7 +51,7 @@ export function Ago({ ms, now }: { ms: number; now: number }) {
   const iso = new Date(ms).toISOString();
   const [unit, span] = SPANS.find(([, , from]) => Math.abs(ms - now) >= from) ?? [undefined, 1];
   const text = unit === undefined ? "just now" : RELATIVE.format(Math.round((ms - now) / span), unit);
-  return <time datetime={iso} title={`${iso.slice(0, 16).replace("T", " ")} UTC`} data-relative>{text}</time>;
+  return <time datetime={iso} title={timeText(ms, "UTC")} data-relative>{text}</time>;
 }
 
 /** A text to copy, such as a command, with a button that copies it. */

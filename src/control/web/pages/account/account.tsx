@@ -1,4 +1,4 @@
-// Implements /web/account: an admin's own name, password, second factor and sessions.
+// Implements /web/account: an admin's own name, password, second factor, preferences and sessions.
 
 import type { Context } from "hono";
 import { z } from "zod";
@@ -16,10 +16,11 @@ import { PasswordFields } from "../../ui/password_fields.tsx";
 import { forgetSession, visitorOf } from "../../shell/session.ts";
 import { newPassword, personName } from "../../../inputs/sign_in_schemas.ts";
 import { addSecondFactor } from "./second_factor.tsx";
+import { addPreferences, PreferencesCard } from "./preferences.tsx";
 import { SessionTable } from "./sessions.tsx";
 
 /** Problems by form of the page. */
-type Wrong = { name?: Problems; password?: Problems; typedName?: string };
+type Wrong = { name?: Problems; password?: Problems; preferences?: Problems; typedName?: string };
 
 export function addAccount(web: Web, deps: WebDeps): void {
   const { admins: { accounts, sessions, signIn }, commit } = deps;
@@ -62,6 +63,7 @@ export function addAccount(web: Web, deps: WebDeps): void {
     return redirect(c, "/web/sign-in", "You were signed out everywhere.");
   });
 
+  addPreferences(web, deps, (c, preferences) => accountPage(c, deps, { preferences }));
   addSecondFactor(web, deps);
 }
 
@@ -97,6 +99,29 @@ function accountPage(c: Context<WebEnv>, { admins, settings, now }: WebDeps, wro
                 <Button kind="secondary">Change name</Button>
               </form>
             </Card>
+            <PreferencesCard c={c} problems={wrong.preferences} />
+          </div>
+          <div>
+            <Card title="Password" id="secret">
+              <ProblemSummary
+                problems={wrong.password}
+                labels={{ current: "Current password", password: "New password", again: "New password again" }}
+              />
+              <form method="post" action="/web/account/password">
+                <FormToken />
+                <input type="hidden" name="username" value={email} autocomplete="username" />
+                <TextField
+                  name="current"
+                  label="Current password"
+                  type="password"
+                  problems={wrong.password}
+                  autocomplete="current-password"
+                  required
+                />
+                <PasswordFields problems={wrong.password} label="New password" />
+                <Button kind="secondary">Change password</Button>
+              </form>
+            </Card>
             <Card title="Second factor" id="factor">
               <p>
                 <StatusDot kind={row.totpNonce === null ? "warn" : "ok"}>
@@ -113,26 +138,6 @@ function accountPage(c: Context<WebEnv>, { admins, settings, now }: WebDeps, wro
               </ButtonLink>
             </Card>
           </div>
-          <Card title="Password" id="secret">
-            <ProblemSummary
-              problems={wrong.password}
-              labels={{ current: "Current password", password: "New password", again: "New password again" }}
-            />
-            <form method="post" action="/web/account/password">
-              <FormToken />
-              <input type="hidden" name="username" value={email} autocomplete="username" />
-              <TextField
-                name="current"
-                label="Current password"
-                type="password"
-                problems={wrong.password}
-                autocomplete="current-password"
-                required
-              />
-              <PasswordFields problems={wrong.password} label="New password" />
-              <Button kind="secondary">Change password</Button>
-            </form>
-          </Card>
         </div>
         <Card title="Where you are signed in" id="where">
           <SessionTable

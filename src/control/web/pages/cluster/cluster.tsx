@@ -5,7 +5,7 @@ import { type ClusterState, lagOf, type NodeState } from "../../../../cluster_st
 import { DAY_MS } from "../../../../time.ts";
 import type { Web, WebDeps, WebEnv } from "../../shell/deps.ts";
 import { page } from "../../shell/layout.tsx";
-import { Ago, Badge, Fact, Facts, Stat, Stats, StatusDot } from "../../ui/components.tsx";
+import { Ago, Badge, Fact, Facts, ShortTime, Stat, Stats, StatusDot } from "../../ui/components.tsx";
 import { DataTable } from "../../ui/data_table.tsx";
 import { count, plural } from "../../ui/format.ts";
 import { AddNode, Advice, Problem, SingleServer } from "./guides.tsx";
@@ -137,10 +137,9 @@ function isNew({ founded, nodes }: ClusterState, now: number): boolean {
   return founded !== undefined && nodes.length === 1 && now - founded.at < DAY_MS;
 }
 
-/** To the second: until then, the node was seen. */
+/** Exactly: until then, the node was seen. */
 function moment(ms: number) {
-  const iso = new Date(ms).toISOString();
-  return <time datetime={iso}>{iso.slice(0, 19).replace("T", " ")} UTC</time>;
+  return <ShortTime ms={ms} form="precise" />;
 }
 
 function Name({ node: { id, url }, isThis }: { node: NodeState; isThis: boolean }) {

@@ -5,6 +5,7 @@ import type { MergedEntry } from "../../../../telemetry/cluster/node_logs.ts";
 import type { LogEntry } from "../../../../telemetry/logs.ts";
 import type { WebDeps } from "../../shell/deps.ts";
 import { parseSearch, type Search } from "../../../../telemetry/search.ts";
+import { timeText } from "../../format/times.ts";
 
 /** Labels of events other than output; the same as in static/logs.js. */
 export const EVENTS: Partial<Record<LogEntry["event"], string>> = {
@@ -72,7 +73,7 @@ function Entry({ entry, name, words }: {
     <li class={`entry ${level}`}>
       <details>
         <summary>
-          <time datetime={at} title={at} data-precise>{at && timeText(at)}</time>
+          <time datetime={at} title={at} data-form="precise">{entry && timeText(entry.at, "UTC", "precise")}</time>
           <span class="level">{level}</span>
           <span class="of">{name ?? "a deleted function"}</span>
           <span class="said">
@@ -115,10 +116,6 @@ function Marked({ text, words }: { text: string; words: Search | undefined }) {
     last = to;
   }
   return <>{parts}{text.slice(last)}</>;
-}
-
-function timeText(iso: string): string {
-  return iso.replace("T", " ").replace("Z", " UTC");
 }
 
 export function tookText(durationMs: number | null): string {
