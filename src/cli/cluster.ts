@@ -8,7 +8,7 @@ import type { Head } from "../cluster/log/change_log.ts";
 import { forgetNode } from "../cluster/node/forgetting.ts";
 import { RowMacs } from "../cluster/node/node_row.ts";
 import type { OpenCluster } from "../cluster/open_cluster.ts";
-import { verifyLog } from "../cluster/verify_log.ts";
+import { verifyCluster } from "../cluster/verify_cluster.ts";
 import { inspectKeyFile, KeyFile } from "../keyring/key_file.ts";
 import { AppError } from "../errors.ts";
 import type { Keyring } from "../keyring/keyring.ts";
@@ -41,7 +41,8 @@ export const clusterCommands: readonly Command[] = [
     name: "cluster verify",
     options: { head: { type: "string", value: "HEAD", help: "what an earlier run printed as the head" } },
     help: [
-      "Find changes and snapshots in PostgreSQL that something other than a node altered, added, moved or removed.",
+      "Find what something other than a node altered, added, moved or removed in PostgreSQL.",
+      "Checks changes, snapshots, the keyring, rows of nodes, and contents of code.",
       "With --head, also find that an older state was put back. Changes nothing. Exit code 1 if there is anything.",
     ],
     run(context, { options }) {
@@ -127,16 +128,17 @@ async function forget({ table }: OpenCluster, node: string): Promise<Result> {
   return { json: { forgotten: node }, lines: [`Node ${node} is forgotten.`] };
 }
 
-async function verify({ log, snapshots }: OpenCluster, context: Context, expected: Head | undefined): Promise<Result> {
-  const { seq } = await log.head();
-  const { entries, head, isExpectedGone, snapshots: checked } = await context.progress(
+async function verify(cluster: OpenCluster, context: Context, expected: Head | undefined): Promise<Result> {
+  const { seq } = await cluster.log.head();
+  const { entries, head, isExpectedGone, snapshots, contents } = await context.progress(
     "Verifying",
-    (report) => verifyLog(log, snapshots, { expected, onProgress: (done) => report(done, Math.max(done, seq)) }),
+    (report) => verifyCluster(cluster, { expected, onProgress: (done) => report(done, Math.max(done, seq)) }),
   );
   return {
-    json: { changes: entries, snapshots: checked, head: textOf(head), isExpectedGone },
+    json: { changes: entries, snapshots, contents, head: textOf(head), isExpectedGone },
     lines: [
-      `Verified ${counted(entries, "change")} and ${counted(checked, "snapshot")}: all are as nodes wrote them.`,
+      `Verified ${counted(entries, "change")}, ${counted(snapshots, "snapshot")} and ` +
+      `${counted(contents, "content")} of code: all are as nodes wrote them.`,
       ...(isExpectedGone ? ["The change of the given head is no longer kept, and was not compared."] : []),
       `Head: ${textOf(head)}`,
     ],

@@ -3,11 +3,11 @@
 import type { ClusterConfig } from "../config.ts";
 import { DataFolderError } from "../store/data_folder.ts";
 import type { Keyring } from "../keyring/keyring.ts";
-import type { SharedBlobs } from "./code/cluster_blobs.ts";
 import type { ChangeLog } from "./log/change_log.ts";
 import { createChain } from "./log/entry.ts";
 import type { NodeTable } from "./node/node_row.ts";
 import { openPostgres } from "./postgres/client.ts";
+import { type Keyrings, keyringsOf } from "./postgres/keyrings.ts";
 import { PostgresNodeTable } from "./postgres/node_table.ts";
 import { PostgresBlobs } from "./postgres/postgres_blobs.ts";
 import { openPostgresLog, uncheckedKeyring } from "./postgres/postgres_log.ts";
@@ -21,7 +21,9 @@ export interface OpenCluster extends AsyncDisposable {
   readonly snapshots: Snapshots;
   readonly table: NodeTable;
   /** Contents of code; those that are read are not checked. */
-  readonly contents: SharedBlobs;
+  readonly contents: PostgresBlobs;
+  /** Returns the keyring that new nodes open, which was not checked, and that of the newest entry of the log which has one. */
+  keyrings(): Promise<Keyrings>;
 }
 
 /**
@@ -47,6 +49,7 @@ export async function openCluster(
       snapshots: new Snapshots(postgres, keyring, id),
       table: new PostgresNodeTable(postgres),
       contents: new PostgresBlobs(postgres),
+      keyrings: () => keyringsOf(postgres),
       [Symbol.asyncDispose]: () => postgres.close(),
     };
   } catch (error) {

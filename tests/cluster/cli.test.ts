@@ -5,8 +5,10 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { createClusterKeyring } from "../../src/cluster/keyring/open_keyring.ts";
 import { type NodeRow, RowMacs } from "../../src/cluster/node/node_row.ts";
+import { PostgresBlobs } from "../../src/cluster/postgres/postgres_blobs.ts";
 import { PostgresNodeTable } from "../../src/cluster/postgres/node_table.ts";
 import { Passphrase } from "../../src/config.ts";
+import { sha256Of } from "../../src/sha256.ts";
 import { makeHome } from "../cli/cli.ts";
 import { temporaryFolder } from "../unit/temporary.ts";
 import { entryOf, TestNode } from "./opened.ts";
@@ -53,6 +55,9 @@ Deno.test("the commands for a cluster work from any machine, and find what was a
   const table = new PostgresNodeTable(node.postgres);
   await table.join(NODE, macs.of(NODE), undefined);
 
+  const content = new TextEncoder().encode("a file of code");
+  await new PostgresBlobs(node.postgres).put(sha256Of(content), content);
+
   const status = await cluster("status --json");
   assert.equal(status.code, 0, status.stderr);
   const { head } = status.json;
@@ -62,9 +67,37 @@ Deno.test("the commands for a cluster work from any machine, and find what was a
   const verified = await cluster(`verify --head ${head}`);
   assert.deepEqual([verified.code, verified.stdout], [
     0,
-    `Verified 3 changes and 0 snapshots: all are as nodes wrote them.\nHead: ${head}\n`,
+    `Verified 3 changes, 0 snapshots and 1 content of code: all are as nodes wrote them.\nHead: ${head}\n`,
   ]);
   assert.ok(!existsSync(home.dataDir), "they write nothing");
+
+  for (
+    const [alter, restore, message] of [
+      [
+        "UPDATE blobs SET body = '\\x00'",
+        `UPDATE blobs SET body = '\\x${content.toHex()}'`,
+        /^The content [0-9a-f]{64} of code does not match its SHA-256/,
+      ],
+      [
+        "UPDATE nodes SET applied = 2",
+        "UPDATE nodes SET applied = 1",
+        /^The row of node node-1 in the table of nodes does not match its MAC/,
+      ],
+      [
+        "UPDATE keyring SET seq = 0",
+        "UPDATE keyring SET seq = 1",
+        /^The keyring is not the one of entry 1 of the log of changes/,
+      ],
+      ["UPDATE log SET kind = 'change' WHERE seq = 1", "UPDATE log SET kind = 'keyring' WHERE seq = 1", /^Entry 1 /],
+    ] as const
+  ) {
+    await server.query(`SET search_path = crude_functions; ${alter}`);
+    const found = await cluster("verify");
+    assert.equal(found.code, 1, alter);
+    assert.match(found.stderr, message);
+    await server.query(`SET search_path = crude_functions; ${restore}`);
+  }
+  assert.equal((await cluster("verify")).code, 0);
 
   const refused = await cluster("status", { KEYRING_PASSPHRASE: "another passphrase" });
   assert.equal(refused.code, 4);

@@ -11,6 +11,7 @@ const TIMEOUT_MS = 60_000;
 /** A use is recorded if the last one was earlier than this, so that a deployment writes few rows. */
 const USED_INTERVAL = "1 hour";
 const SWEPT_AT_ONCE = 1_000;
+const LISTED_AT_ONCE = 1_000;
 
 export class PostgresBlobs implements SharedBlobs {
   readonly #lane: Lane;
@@ -57,6 +58,15 @@ export class PostgresBlobs implements SharedBlobs {
     );
     // Not a view of the connection's buffer.
     return row && Uint8Array.from(row.body);
+  }
+
+  /** Returns the next hashes after `after`, in order; none at the end. */
+  async listAfter(after: string): Promise<Sha256[]> {
+    const rows = await this.#run((sql) =>
+      sql<{ sha256: Sha256 }[]>`
+        SELECT sha256 FROM blobs WHERE sha256 > ${after} ORDER BY sha256 LIMIT ${LISTED_AT_ONCE}`
+    );
+    return rows.map(({ sha256 }) => sha256);
   }
 
   async remove(sha256: Sha256): Promise<void> {
