@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-// crude 0.1.0, made by "deno task bundle:cli" from src/crude: c9e94415e26c8d774514b15ffa1b6dc30bbdc9191533a233041388a9e90a25f3
+// crude 0.1.0, made by "deno task bundle:cli" from src/crude: 81071967ba7a4b5a7ad8386cf83e19c653236dbfdc347799116988a1f9c24f2d
 (async () => {
 // ../src/crude/start.ts
 const { spawn: spawn2 } = await import("node:child_process");
@@ -2387,6 +2387,7 @@ var list3 = {
       key.preview ?? "unreadable",
       key.createdAt,
       key.lastUsedAt ?? "never",
+      key.expiresAt ?? "never",
       key.description
     ]);
     return {
@@ -2398,6 +2399,7 @@ var list3 = {
         "ENDS WITH",
         "CREATED",
         "LAST USED",
+        "EXPIRES",
         "DESCRIPTION"
       ], rows) : [
         "There are no API keys."
@@ -2405,6 +2407,14 @@ var list3 = {
     };
   }
 };
+var WHEN = "30d, 12h, 2027-01-31, 2027-01-31T12:00:00Z or never";
+var expires = (help2) => ({
+  expires: {
+    type: "string",
+    value: "WHEN",
+    help: `${help2}: ${WHEN}`
+  }
+});
 var create = {
   name: "keys create",
   positionals: [
@@ -2418,6 +2428,7 @@ var create = {
       value: "TEXT",
       help: "what the key is for"
     },
+    ...expires("when it expires"),
     "create-group": {
       type: "boolean",
       help: "create the group if there is none"
@@ -2429,6 +2440,7 @@ var create = {
   ],
   async run(context, given) {
     const { group, key } = splitKey(given.at(0), "GROUP/KEY");
+    const expiry = expiryOf(given.text("expires"), "--expires");
     const client = await context.connect();
     const known = (await groups(client)).find(({ name }) => name === group);
     const { id: groupId } = known ?? (given.flag("create-group") ? await client.post("/api/key-groups", {
@@ -2440,7 +2452,8 @@ var create = {
       name: key,
       ...description !== void 0 && {
         description
-      }
+      },
+      ...expiry
     });
     context.note(`${group}/${key} was created. Its value is not shown again:`);
     return {
@@ -2511,6 +2524,7 @@ var roll = {
       value: "TIME",
       help: `how long the old value works on: 0, 30m, 24h or 7d (default ${DEFAULT_GRACE})`
     },
+    ...expires("when the key expires from now on"),
     yes: {
       type: "boolean",
       short: "y",
@@ -2524,10 +2538,12 @@ var roll = {
   async run(context, given) {
     const name = given.at(0);
     const graceSeconds = given.flag("yes") ? 0 : secondsOf(given.text("grace") ?? DEFAULT_GRACE);
+    const expiry = expiryOf(given.text("expires"), "--expires");
     const client = await context.connect();
     const { id } = await keyByName(client, name, "GROUP/KEY");
     const { value, previousValueUntil } = await client.post(`/api/keys/${id}/roll`, {
-      graceSeconds
+      graceSeconds,
+      ...expiry
     });
     const { group, key } = splitKey(name, "GROUP/KEY");
     context.note(`${name} has a new value, which is not shown again.`);
@@ -2546,6 +2562,65 @@ var roll = {
     };
   }
 };
+var expire = {
+  name: "keys expire",
+  positionals: [
+    {
+      name: "GROUP/KEY"
+    },
+    {
+      name: "WHEN"
+    }
+  ],
+  help: [
+    "Set when an API key expires, and is refused from then on.",
+    `WHEN is ${WHEN}.`
+  ],
+  async run(context, given) {
+    const name = given.at(0);
+    const { expiresAt } = expiryOf(given.at(1), "WHEN");
+    const client = await context.connect();
+    const { id } = await keyByName(client, name, "GROUP/KEY");
+    await client.put(`/api/keys/${id}`, {
+      expiresAt
+    });
+    const line = expiresAt === null ? `${name} never expires.` : `${name} expires at ${expiresAt}.`;
+    return {
+      json: {
+        id,
+        key: name,
+        expiresAt
+      },
+      lines: [
+        line
+      ]
+    };
+  }
+};
+var HOUR_MS = 36e5;
+var DURATION_MS = {
+  h: HOUR_MS,
+  d: 24 * HOUR_MS
+};
+function expiryOf(text2, what) {
+  if (text2 === void 0) return void 0;
+  if (text2 === "never") return {
+    expiresAt: null
+  };
+  const [, digits, unit] = /^([1-9]\d{0,5})([hd])$/.exec(text2) ?? [];
+  if (digits !== void 0) {
+    return {
+      expiresAt: new Date(Date.now() + Number(digits) * DURATION_MS[unit]).toISOString()
+    };
+  }
+  if (/^\d{4}-\d\d-\d\d$/.test(text2)) return {
+    expiresAt: `${text2}T00:00:00Z`
+  };
+  if (/^\d{4}-\d\d-\d\dT/.test(text2)) return {
+    expiresAt: text2
+  };
+  throw wrongUsage(`${what} must be ${WHEN}.`);
+}
 var UNIT_SECONDS = {
   "": 1,
   s: 1,
@@ -2565,7 +2640,8 @@ var keyCommands = [
   list3,
   create,
   revoke,
-  roll
+  roll,
+  expire
 ];
 
 // ../src/crude/commands/logs.ts

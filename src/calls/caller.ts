@@ -1,4 +1,5 @@
-// Implements the caller of a function with its rights, which are checked again after each change of what is stored.
+// Implements the caller of a function with its rights, which are checked again after each change of what is stored, and
+// until the time of its key is over.
 
 import { decideAdmission, type KeyDirectory } from "../core/access/directory.ts";
 import { maySecretBeAsked, narrows } from "../core/functions/permissions.ts";
@@ -16,7 +17,7 @@ import type { ChangeCounter } from "../store/database.ts";
 
 /** What callers use: the rights of calls are looked up again, and disclosed values are masked. */
 export interface Rights {
-  readonly access: Pick<KeyDirectory, "holder">;
+  readonly access: Pick<KeyDirectory, "holder" | "isInTime">;
   readonly registry: Pick<Registry, "enabled">;
   readonly changes: ChangeCounter;
   readonly masking: Pick<Masking, "hold" | "release">;
@@ -82,7 +83,7 @@ export class RunCaller implements ObservedCaller, SealableCaller, HostedCaller {
 
   /**
    * Whether the call may still ask for secrets and answer. It may not once its function was deleted, disabled or
-   * narrowed, or its key revoked. A call that lost its right does not regain it.
+   * narrowed, or its key revoked or expired. A call that lost its right does not regain it.
    */
   get isEntitled(): boolean {
     this.#update();
@@ -110,9 +111,15 @@ export class RunCaller implements ObservedCaller, SealableCaller, HostedCaller {
   }
 
   #update(): void {
+    if (!this.#isEntitled) return;
     const { access, registry, changes } = this.#rights;
+    // Nothing is stored when the time of a key is over.
+    if (this.#holder && !access.isInTime(this.#holder)) {
+      this.#isEntitled = false;
+      return;
+    }
     const now = changes.count;
-    if (now === this.#asOf || !this.#isEntitled) return;
+    if (now === this.#asOf) return;
     this.#asOf = now;
     const fn = registry.enabled(this.functionId);
     const holder = this.#holder && access.holder(this.#holder.keyId, this.#holder.lookup);

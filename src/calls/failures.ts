@@ -130,7 +130,7 @@ export function failureResponse(error: unknown, call: Call, deps: CallLog): Resp
       return refusal(
         403,
         "EntitlementLost",
-        "The function or the API key was changed or revoked during the call.",
+        "The function or the API key was changed or revoked, or the key expired, during the call.",
         requestId,
       );
     case "silent":

@@ -34,7 +34,7 @@ export interface KeyRemoval {
   url(url: string): string;
 }
 
-export function createKeyRemoval(access: Pick<KeyDirectory, "find" | "generation">): KeyRemoval {
+export function createKeyRemoval(access: Pick<KeyDirectory, "isStored" | "generation">): KeyRemoval {
   const remembered = new Map<string, boolean>();
   let generation = access.generation;
   let lookups = 0;
@@ -45,7 +45,7 @@ export function createKeyRemoval(access: Pick<KeyDirectory, "find" | "generation
       parts += form === undefined ? Infinity : partsOf(form);
       if (form === undefined || parts > PARTS_MAX) return true;
       for (const candidate of candidatesOf(form)) {
-        if (++lookups > LOOKUPS_MAX || access.find(candidate)) return true;
+        if (++lookups > LOOKUPS_MAX || access.isStored(candidate)) return true;
       }
     }
     return false;

@@ -12,7 +12,7 @@ import { inspectKeyFile, type KeyFile, leaveRevisions } from "../keyring/key_fil
 import { authenticateFile } from "../store/authentication.ts";
 import { describeFinding } from "../store/authenticated_tables.ts";
 import { DataFolderError } from "../store/data_folder.ts";
-import type { KeyLookups, KeyRoll } from "../store/access.ts";
+import type { KeyLookups, KeyRoll, KeyRow } from "../store/access.ts";
 import { openSnapshot, type StoredKey } from "../store/snapshot.ts";
 import { CODE_APPLIED } from "../store/settings.ts";
 import { openStore, type Store } from "../store/store.ts";
@@ -31,9 +31,11 @@ interface Since {
   readonly revoked: Revoked;
   /** Values of keys that were rolled. */
   readonly rolled: readonly KeyRoll[];
+  /** Expiries of keys that were set, moved or removed. */
+  readonly expiries: readonly Pick<KeyRow, "id" | "expiresAt">[];
 }
 
-const NOTHING: Since = { revoked: { keys: [], users: [] }, rolled: [] };
+const NOTHING: Since = { revoked: { keys: [], users: [] }, rolled: [], expiries: [] };
 
 export interface RestoreOptions {
   readonly source: string;
@@ -87,7 +89,9 @@ export function prepareData(
 ): Revoked {
   const store = openStore(database, keyFile, { warn: context.note, note: context.note, isRestored: true });
   try {
-    const { revoked, rolled } = current === undefined ? NOTHING : changedSince(context, store, keyFile, current);
+    const { revoked, rolled, expiries } = current === undefined
+      ? NOTHING
+      : changedSince(context, store, keyFile, current);
     const record = recorder(context, store, keyFile.keyring);
     store.transaction(() => {
       // Of a node of a cluster: its code folder was always that of the newest version, which is brought to this one.
@@ -96,6 +100,7 @@ export function prepareData(
       if (!revive) {
         for (const { id } of revoked.keys) store.access.deleteKey(id);
         for (const key of rolled) store.access.rollKey(key);
+        for (const { id, expiresAt } of expiries) store.access.setExpiry(id, expiresAt);
         for (const email of revoked.users) store.admins.deleteAdmin(store.admins.adminByEmail(email)!.id);
       }
       record(OPERATOR, {
@@ -123,8 +128,12 @@ function changedSince(context: Context, store: Store, { keyring }: KeyFile, curr
     const byId = new Map(keys.map((key) => [key.id, key]));
     const emails = new Set(snapshot.emails());
     const [revoked, rolled]: [KeyLookups[], KeyRoll[]] = [[], []];
+    const expiries: Pick<KeyRow, "id" | "expiresAt">[] = [];
     for (const key of store.access.lookups()) {
       const now = byId.get(key.id);
+      if (now?.createdAt === key.createdAt && now.expiresAt !== key.expiresAt) {
+        expiries.push({ id: key.id, expiresAt: now.expiresAt });
+      }
       if (now && isRolled(now, key)) {
         const roll = rollOf(now, key, store, keyring);
         if (roll) rolled.push(roll);
@@ -139,6 +148,7 @@ function changedSince(context: Context, store: Store, { keyring }: KeyFile, curr
         users: store.admins.admins().map(({ email }) => email).filter((email) => !emails.has(email)),
       },
       rolled,
+      expiries,
     };
   } catch (error) {
     context.note(`API keys and users that were revoked after the backup are valid again: ${messageOf(error)}`);

@@ -22,6 +22,8 @@ export interface KeyRow {
   rolledAt: number | null;
   /** Until when the value before it is accepted, which may be in the past; null if it was never replaced. */
   previousUntil: number | null;
+  /** From then on, the key is refused; null for never. */
+  expiresAt: number | null;
 }
 
 /** A group with the number of its keys, of functions that require it, and of its secrets. */
@@ -50,13 +52,15 @@ export interface KeyHolder {
   readonly groupName: string;
   /** The HMAC of the value that was presented; undefined if none was. */
   readonly lookup?: Uint8Array | undefined;
+  /** From then on, that value is refused. Milliseconds since 1970 UTC, maybe in the past; missing for never. */
+  readonly until?: number | undefined;
 }
 
 /** The key that a replaced value belongs to for some time. */
 export interface PreviousHolder {
   readonly holder: KeyHolder;
-  /** From then on, the value is not accepted. Milliseconds since 1970 UTC; maybe in the past. */
-  readonly until: number;
+  /** When the time of the value is over, whether the key itself expires earlier or not. */
+  readonly previousUntil: number;
 }
 
 /** The values of a key, by their HMACs. */
@@ -71,6 +75,7 @@ export interface KeyLookups {
   /** Null if there is none, or some time after it ended. */
   readonly previousLookup: Uint8Array | null;
   readonly previousUntil: number | null;
+  readonly expiresAt: number | null;
 }
 
 /** A new value of a key, and the HMAC of the one before. */
@@ -86,6 +91,8 @@ export interface AccessStore {
   updateGroup(row: GroupRow): void;
   deleteGroup(id: GroupId): void;
   countKeys(groupId: GroupId): number;
+  /** Returns how many keys of the group have not expired. */
+  countUsable(groupId: GroupId, now: number): number;
 
   /** Returns the names of at most five functions that require a key of this group. */
   functionsOfGroup(groupId: GroupId): string[];
@@ -113,9 +120,21 @@ export interface AccessStore {
   /** Likewise for a value that was replaced, whether its time is over or not. */
   previousHolder(lookup: Uint8Array): PreviousHolder | undefined;
   insertKey(
-    row: { groupId: GroupId; name: string; description: string; lookup: Uint8Array; ciphertext: string; now: number },
+    row: {
+      groupId: GroupId;
+      name: string;
+      description: string;
+      lookup: Uint8Array;
+      ciphertext: string;
+      expiresAt?: number | null;
+      now: number;
+    },
   ): KeyId;
-  updateKey(row: { id: KeyId; name: string; description: string; ciphertext: string }): void;
+  updateKey(row: Pick<KeyRow, "id" | "name" | "description" | "ciphertext" | "expiresAt">): void;
+  setExpiry(id: KeyId, expiresAt: number | null): void;
+
+  /** Returns at most `limit` keys that expire in this period, the earliest first. */
+  expiring(from: number, before: number, limit: number): KeyRow[];
 
   /** Replaces the value. */
   rollKey(row: KeyRoll): void;
@@ -138,7 +157,7 @@ export interface AccessStore {
 
 const KEY_COLUMNS = `
 k.id, k.group_id AS groupId, g.name AS groupName, k.name, k.description, k.ciphertext,
-  k.created_at AS createdAt, k.rolled_at AS rolledAt, k.previous_until AS previousUntil`;
+  k.created_at AS createdAt, k.rolled_at AS rolledAt, k.previous_until AS previousUntil, k.expires_at AS expiresAt`;
 const SUMMARY_COLUMNS = `${KEY_COLUMNS}, (SELECT count(*) FROM secrets WHERE key_id = k.id) AS secrets`;
 const FROM_KEYS = "FROM api_keys k JOIN key_groups g ON g.id = k.group_id";
 const SELECT_KEY = `SELECT ${KEY_COLUMNS} ${FROM_KEYS}`;
@@ -179,6 +198,9 @@ export function createAccessStore(db: Database, rows: RowCheck): AccessStore {
   const updateGroup = db.prepareChange("UPDATE key_groups SET name = ?, description = ? WHERE id = ?");
   const deleteGroup = db.prepareChange("DELETE FROM key_groups WHERE id = ?");
   const countKeys = db.prepare("SELECT count(*) AS n FROM api_keys WHERE group_id = ?");
+  const countUsable = db.prepare(
+    "SELECT count(*) AS n FROM api_keys WHERE group_id = ? AND (expires_at IS NULL OR expires_at > ?)",
+  );
   const functionsOfGroup = db.prepare(
     "SELECT f.name FROM function_groups fg JOIN functions f ON f.id = fg.function_id WHERE fg.group_id = ? ORDER BY f.id LIMIT 5",
   );
@@ -188,14 +210,15 @@ export function createAccessStore(db: Database, rows: RowCheck): AccessStore {
   const key = db.prepare(`${SELECT_KEY} WHERE k.id = ?`);
   const keyByName = db.prepare(`${SELECT_KEY} WHERE k.group_id = ? AND k.name = ?`);
   const holderColumns = "k.id AS keyId, k.name AS keyName, g.id AS groupId, g.name AS groupName";
-  const holder = db.prepare(`SELECT ${holderColumns}, k.lookup ${FROM_KEYS} WHERE k.lookup = ?`);
+  const holder = db.prepare(`SELECT ${holderColumns}, k.lookup, k.expires_at AS until ${FROM_KEYS} WHERE k.lookup = ?`);
   const previousHolder = db.prepare(
-    `SELECT ${holderColumns}, k.previous_lookup AS lookup, k.previous_until AS until ${FROM_KEYS}
+    `SELECT ${holderColumns}, k.previous_lookup AS lookup, k.previous_until AS previousUntil,
+       min(k.previous_until, ifnull(k.expires_at, k.previous_until)) AS until ${FROM_KEYS}
      WHERE k.previous_lookup = ?`,
   );
   const selectLookups = `SELECT k.id, k.name, k.group_id AS groupId, g.name AS groupName, k.created_at AS createdAt,
-    k.lookup, k.rolled_at AS rolledAt, k.previous_lookup AS previousLookup, k.previous_until AS previousUntil
-    ${FROM_KEYS}`;
+    k.lookup, k.rolled_at AS rolledAt, k.previous_lookup AS previousLookup, k.previous_until AS previousUntil,
+    k.expires_at AS expiresAt ${FROM_KEYS}`;
   const lookups = db.prepare(`${selectLookups} ORDER BY k.id`);
   const keyLookups = db.prepare(`${selectLookups} WHERE k.id = ?`);
   const rollKey = db.prepareChange(
@@ -210,14 +233,20 @@ export function createAccessStore(db: Database, rows: RowCheck): AccessStore {
      ORDER BY previous_until LIMIT ?`,
   );
   const insertKey = db.prepareChange(
-    "INSERT INTO api_keys (group_id, name, description, lookup, ciphertext, created_at) VALUES (?, ?, ?, ?, ?, ?)",
+    "INSERT INTO api_keys (group_id, name, description, lookup, ciphertext, expires_at, created_at) VALUES (?, ?, ?, ?, ?, ?, ?)",
   );
-  const updateKey = db.prepareChange("UPDATE api_keys SET name = ?, description = ?, ciphertext = ? WHERE id = ?");
+  const updateKey = db.prepareChange(
+    "UPDATE api_keys SET name = ?, description = ?, ciphertext = ?, expires_at = ? WHERE id = ?",
+  );
+  const setExpiry = db.prepareChange("UPDATE api_keys SET expires_at = ? WHERE id = ?");
+  const expiring = db.prepare(
+    `${SELECT_KEY} WHERE k.expires_at >= ? AND k.expires_at < ? ORDER BY k.expires_at, k.id LIMIT ?`,
+  );
   const deleteKey = db.prepareChange("DELETE FROM api_keys WHERE id = ?");
   const earlierUses = db.prepare("SELECT id, last_used_at AS at FROM api_keys WHERE last_used_at IS NOT NULL");
   const forgetUses = db.prepareChange("UPDATE api_keys SET last_used_at = NULL WHERE last_used_at IS NOT NULL");
 
-  const isUnaltered = ({ keyId, groupId }: KeyHolder): boolean =>
+  const isUnaltered = ({ keyId, groupId }: StoredHolder): boolean =>
     rows.check("api_keys", keyId) && rows.check("key_groups", groupId);
 
   return {
@@ -233,6 +262,7 @@ export function createAccessStore(db: Database, rows: RowCheck): AccessStore {
       deleteGroup.run(id);
     },
     countKeys: (groupId: GroupId): number => first<{ n: number }>(countKeys, groupId)!.n,
+    countUsable: (groupId: GroupId, now: number): number => first<{ n: number }>(countUsable, groupId, now)!.n,
     functionsOfGroup: (groupId: GroupId): string[] =>
       all<{ name: string }>(functionsOfGroup, groupId).map((row) => row.name),
 
@@ -260,14 +290,14 @@ export function createAccessStore(db: Database, rows: RowCheck): AccessStore {
     key: (id: KeyId): KeyRow | undefined => first<KeyRow & Row>(key, id),
     keyByName: (groupId: GroupId, name: string): KeyRow | undefined => first<KeyRow & Row>(keyByName, groupId, name),
     holder(lookup: Uint8Array): KeyHolder | undefined {
-      const found = first<KeyHolder & Row>(holder, lookup);
-      return found && isUnaltered(found) ? found : undefined;
+      const found = first<StoredHolder & Row>(holder, lookup);
+      return found && isUnaltered(found) ? toHolder(found) : undefined;
     },
     previousHolder(lookup: Uint8Array): PreviousHolder | undefined {
-      const found = first<KeyHolder & { until: number } & Row>(previousHolder, lookup);
+      const found = first<StoredHolder & { previousUntil: number } & Row>(previousHolder, lookup);
       if (!found || !isUnaltered(found)) return undefined;
-      const { until, ...holder } = found;
-      return { holder, until };
+      const { previousUntil, ...holder } = found;
+      return { holder: toHolder(holder), previousUntil };
     },
     insertKey: (row: {
       groupId: GroupId;
@@ -275,12 +305,20 @@ export function createAccessStore(db: Database, rows: RowCheck): AccessStore {
       description: string;
       lookup: Uint8Array;
       ciphertext: string;
+      expiresAt?: number | null;
       now: number;
-    }): KeyId =>
-      insert(insertKey, row.groupId, row.name, row.description, row.lookup, row.ciphertext, row.now) as KeyId,
-    updateKey(row: { id: KeyId; name: string; description: string; ciphertext: string }): void {
-      updateKey.run(row.name, row.description, row.ciphertext, row.id);
+    }): KeyId => {
+      const { groupId, name, description, lookup, ciphertext, expiresAt = null, now } = row;
+      return insert(insertKey, groupId, name, description, lookup, ciphertext, expiresAt, now) as KeyId;
     },
+    updateKey(row): void {
+      updateKey.run(row.name, row.description, row.ciphertext, row.expiresAt, row.id);
+    },
+    setExpiry(id: KeyId, expiresAt: number | null): void {
+      setExpiry.run(expiresAt, id);
+    },
+    expiring: (from: number, before: number, limit: number): KeyRow[] =>
+      all<KeyRow & Row>(expiring, from, before, limit),
     rollKey({ id, lookup, ciphertext, rolledAt, previousLookup, previousUntil }: KeyRoll): void {
       rollKey.run(lookup, ciphertext, rolledAt, previousLookup, previousUntil, id);
     },
@@ -297,4 +335,10 @@ export function createAccessStore(db: Database, rows: RowCheck): AccessStore {
       forgetUses.run();
     },
   };
+}
+
+type StoredHolder = Omit<KeyHolder, "until"> & { until: number | null };
+
+function toHolder({ until, ...holder }: StoredHolder): KeyHolder {
+  return until === null ? holder : { ...holder, until };
 }

@@ -21,6 +21,7 @@ import { sql as webhooks } from "./migrations/013_webhooks.ts";
 import { upgrade as mail } from "./migrations/014_mail.ts";
 import { sql as rolledKeys } from "./migrations/015_rolled_keys.ts";
 import { sql as preferences } from "./migrations/016_preferences.ts";
+import { sql as keyExpiry } from "./migrations/017_key_expiry.ts";
 import type { Upgrade, UpgradeContext } from "./migrations/upgrade.ts";
 
 /** In order; the version is the number of migrations applied. Never edit a released one: append. */
@@ -41,6 +42,7 @@ const MIGRATIONS: readonly (string | Upgrade)[] = [
   mail,
   rolledKeys,
   preferences,
+  keyExpiry,
 ];
 
 /** `PRAGMA user_version` of a database that is up to date. */
@@ -57,6 +59,9 @@ export const SECRET_VERSIONS_VERSION = 12;
 
 /** The first version in which a key can have a previous value. */
 export const ROLLED_KEYS_VERSION = 15;
+
+/** The first version in which a key can expire. */
+export const KEY_EXPIRY_VERSION = 17;
 
 /** Returns the schema; `context` is called only if there is something to upgrade. */
 export function mainSchema(check: NonNullable<Schema["check"]>, context: () => UpgradeContext): Schema {

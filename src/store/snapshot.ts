@@ -12,6 +12,7 @@ import { DataFolderError } from "./data_folder.ts";
 import {
   AUTHENTICATED_VERSION,
   fingerprintOf,
+  KEY_EXPIRY_VERSION,
   lookupOf,
   ROLLED_KEYS_VERSION,
   SCHEMA_VERSION,
@@ -49,6 +50,7 @@ export interface StoredKey {
   readonly rolledAt: number | null;
   readonly previousLookup: Uint8Array | null;
   readonly previousUntil: number | null;
+  readonly expiresAt: number | null;
 }
 
 export interface Snapshot extends Disposable {
@@ -124,6 +126,7 @@ function snapshot(db: DatabaseSync, version: number): Snapshot {
       (version >= ROLLED_KEYS_VERSION
         ? "k.rolled_at AS rolledAt, k.previous_lookup AS previousLookup, k.previous_until AS previousUntil"
         : "NULL AS rolledAt, NULL AS previousLookup, NULL AS previousUntil") +
+      (version >= KEY_EXPIRY_VERSION ? ", k.expires_at AS expiresAt" : ", NULL AS expiresAt") +
       " FROM api_keys k JOIN key_groups g ON g.id = k.group_id ORDER BY k.id",
   );
 

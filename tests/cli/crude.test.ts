@@ -134,6 +134,40 @@ Deno.test("call prints a response while it is streamed, byte by byte as it is, a
   assert.deepEqual([failed.code, failed.stdout, failed.stderr], [1, "no", "The function answered 404.\n"]);
 });
 
+Deno.test("a key gets an expiry when it is created, rolled or later, and loses it", async () => {
+  await using server = await startApp();
+  await using home = makeCrudeHome();
+  const env = { CRUDE_URL: server.url, CRUDE_KEY: server.key };
+  const crude = (...args: string[]) => home.crude(args, { env });
+  const began = Date.now();
+  const made = await crude("keys", "create", "staging/acme", "--create-group", "--expires", "30d");
+  assert.equal(made.code, 0, made.stderr);
+  const expiry = async () => (await crude("keys", "list", "--group", "staging", "--json")).json.keys[0].expiresAt;
+  const days = (Date.parse(await expiry()) - began) / 86_400_000;
+  assert(days >= 30 && days < 30.1, String(days));
+  for (
+    const [when, expiresAt] of [
+      ["2090-01-31", "2090-01-31T00:00:00.000Z"],
+      ["2090-01-31T12:00:00+02:00", "2090-01-31T10:00:00.000Z"],
+      ["never", null],
+    ] as const
+  ) {
+    const done = await crude("keys", "expire", "staging/acme", when);
+    assert.equal(done.code, 0, done.stderr);
+    assert.equal(await expiry(), expiresAt);
+  }
+  assert.match((await crude("keys", "list")).stdout, /EXPIRES.*\n.*staging\/acme .* never +never/s);
+  assert.equal((await crude("keys", "roll", "staging/acme", "--expires", "2091-01-01")).code, 0);
+  assert.equal(await expiry(), "2091-01-01T00:00:00.000Z");
+  for (const when of ["soon", "0d", "30", "-1d", "2090-1-1", ""]) {
+    const wrong = await crude("keys", "expire", "staging/acme", "--", when);
+    assert.deepEqual([wrong.code, wrong.stdout], [2, ""], when);
+  }
+  const past = await crude("keys", "expire", "staging/acme", "2020-01-01");
+  assert.deepEqual([past.code, /in the future/.test(past.stderr)], [1, true], past.stderr);
+  assert.equal(await expiry(), "2091-01-01T00:00:00.000Z");
+});
+
 Deno.test("a key is rolled and keeps its secrets, and the old value works until it is revoked", async () => {
   await using server = await startApp();
   await using home = makeCrudeHome();

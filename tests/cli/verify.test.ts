@@ -78,6 +78,36 @@ Deno.test("a restored backup keeps the rolls of keys since: an old value is not 
   }
 });
 
+Deno.test("a restored backup keeps the expiries of keys since", async () => {
+  await using home = makeHome();
+  const [early, late] = ["2090-01-01T00:00:00.000Z", "2099-01-01T00:00:00.000Z"];
+  const then = { set: null, moved: late, removed: late, same: early };
+  const since = { set: early, moved: early, removed: null, same: early };
+  const ids: Record<string, number> = {};
+  {
+    await using server = await home.start();
+    for (const [name, expiresAt] of Object.entries(then)) {
+      const { body } = await server.api("POST", "/api/keys", { groupId: 1, name, expiresAt });
+      ids[name] = body.id;
+    }
+  }
+  const backup = await home.cli(["backup", "copy"]);
+  assert.equal(backup.code, 0, backup.stderr);
+  {
+    await using server = await home.start();
+    for (const [name, expiresAt] of Object.entries(since)) {
+      assert.equal((await server.api("PUT", `/api/keys/${ids[name]}`, { expiresAt })).status, 200);
+    }
+  }
+  const restored = await home.cli(["restore", "copy", "--force"]);
+  assert.equal(restored.code, 0, restored.stderr);
+  assert.equal((await home.cli(["verify"])).code, 0);
+  await using server = await home.start();
+  for (const [name, expiresAt] of Object.entries(since)) {
+    assert.equal((await server.api("GET", `/api/keys/${ids[name]}`)).body.key.expiresAt, expiresAt, name);
+  }
+});
+
 Deno.test("verify names altered rows and incomplete tables, and `restore` is the way back", async () => {
   await using home = makeHome();
   const key = await fill(home);

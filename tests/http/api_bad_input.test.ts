@@ -232,6 +232,28 @@ Deno.test("each field that is wrong is named with what is wrong with it", async 
       value: "must have at least 16 characters",
     }],
     ["POST /api/keys/1/roll", {}, { graceSeconds: "is required" }],
+    ...[
+      "2020-01-01T00:00:00Z",
+      "1969-12-31T23:59:59Z",
+      "2026-02-30T00:00:00Z",
+      "10000-01-01T00:00:00Z",
+      "9999-12-31T23:59:59-01:00",
+      "2099-01-01",
+      "2099-01-01T00:00:00",
+      "tomorrow",
+      "",
+      4_070_908_800_000,
+      "2099-01-01T00:00:00Z\0",
+    ].flatMap((expiresAt): [string, unknown, Record<string, string>][] => {
+      const problem = typeof expiresAt === "string" && expiresAt.startsWith("2020")
+        ? "must be in the future"
+        : "must be a time such as 2026-01-31T12:00:00Z, or null";
+      return [
+        ["POST /api/keys", { groupId: 1, name: "k", expiresAt }, { expiresAt: problem }],
+        ["PUT /api/keys/1", { expiresAt }, { expiresAt: problem }],
+        ["POST /api/keys/1/roll", { graceSeconds: 0, expiresAt }, { expiresAt: problem }],
+      ];
+    }),
     ["POST /api/keys/1/roll", { graceSeconds: -1, value: "short" }, {
       graceSeconds: "must not be negative",
       value: "must have at least 16 characters",

@@ -138,6 +138,33 @@ for (const [what, take, status] of LOSSES) {
   });
 }
 
+Deno.test("a call ends soon, and gets no more secrets at once, after its key expired, which nothing stores", async () => {
+  let now = Date.now();
+  await using server = await startApp({ now: () => now });
+  await set(server, { "sandbox.revocation-grace-ms": 1_000 });
+  const { key } = await prepare(server);
+  const expiry = now + 60_000;
+  const { status } = await server.api("PUT", `/api/keys/${key.id}`, { expiresAt: new Date(expiry).toISOString() });
+  assert.equal(status, 200);
+  const stream = await follow(server, key.value);
+  const post = await slowPost(server, "/echo", key.value, "hello");
+  await stream.seen("the-first-value");
+  now = expiry - 1;
+  assert.equal((await run(server, "/echo", key.value)).status, 200);
+  now = expiry;
+  await stream.ended;
+  const after = stream.lines.slice(stream.lines.indexOf("refused"));
+  assert(stream.lines.at(-1) === "the-first-value" || after.every((line) => line === "refused"), stream.lines.join());
+
+  const answer = await post.finish();
+  const unknown = await run(server, "/echo", "no-key-of-this-server");
+  const expired = await run(server, "/echo", key.value);
+  assert.deepEqual([answer.status, expired.status], [401, 401], answer.text);
+  assert.deepEqual({ ...expired.body, requestId: "" }, { ...unknown.body, requestId: "" });
+  const { body: { logs } } = await server.api("GET", "/api/logs?search=expired");
+  assert.match(logs[0].message, /or the key expired, while it ran/);
+});
+
 Deno.test("a call whose function was narrowed ends, and one whose function was only described anew goes on", async () => {
   await using server = await startApp();
   await set(server, { "sandbox.revocation-grace-ms": 0 });

@@ -182,7 +182,7 @@ Deno.test("a key whose value cannot be read keeps its name, and says so", () => 
   const { access, store } = there;
   const groupId = access.createGroup(OPERATOR, "customers", "");
   const { id } = access.createKey(OPERATOR, key(groupId, "alice"));
-  store.access.updateKey({ id, name: "alice", description: "", ciphertext: "v1.damaged" });
+  store.access.updateKey({ id, name: "alice", description: "", ciphertext: "v1.damaged", expiresAt: null });
   assert.equal(assertRefused(409, () => access.updateKey(OPERATOR, id, { name: "bob" })).code, "DecryptionFailed");
   assert.equal(access.key(id).name, "alice");
   const { value, decryptionError } = access.reveal(OPERATOR, [access.key(id)])[0]!;

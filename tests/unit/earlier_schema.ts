@@ -8,8 +8,9 @@ export const TO_SCHEMA_9 = `
 ALTER TABLE admins DROP COLUMN preferences;
 DROP INDEX api_keys_by_previous_lookup;
 DROP INDEX api_keys_by_previous_until;
+DROP INDEX api_keys_by_expires_at;
 ${
-  ["rolled_at", "previous_until", "previous_lookup"]
+  ["rolled_at", "previous_until", "previous_lookup", "expires_at"]
     .map((column) => `ALTER TABLE api_keys DROP COLUMN ${column};`).join("\n")
 }
 DROP TABLE announced;

@@ -2,18 +2,15 @@ import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import fc from "fast-check";
 import { createKeyRemoval } from "../../src/calls/shown_request.ts";
-import type { KeyHolder } from "../../src/store/access.ts";
-
-const HOLDER = {} as KeyHolder;
 
 function removalOf(...keys: string[]) {
   let lookups = 0;
   const access = {
     generation: 0,
     keys,
-    find(value: string) {
+    isStored(value: string) {
       lookups++;
-      return access.keys.includes(value) ? HOLDER : undefined;
+      return access.keys.includes(value);
     },
   };
   const removal = createKeyRemoval(access);

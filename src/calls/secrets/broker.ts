@@ -171,7 +171,9 @@ export class SecretBroker<C extends SealableCaller> {
     }
     let byKey = this.#ready.get(questions);
     if (!byKey || byKey.size >= CALLERS_MAX) this.#ready.set(questions, byKey = new Map());
-    const keyId = caller.holder?.keyId ?? 0;
+    const { holder } = caller;
+    if (holder?.until !== undefined && holder.until <= this.#lookup.now()) return undefined;
+    const keyId = holder?.keyId ?? 0;
     let made = byKey.get(keyId);
     if (!made || made.until !== Infinity && made.until <= this.#lookup.now()) {
       byKey.set(keyId, made = this.#make(caller, questions));
@@ -179,9 +181,10 @@ export class SecretBroker<C extends SealableCaller> {
     }
     for (const secret of made.secrets) this.#observer.disclosed(caller, secret);
     this.#observer.prefetched(caller, made.questions.length);
-    if (!this.#serving && !made.parts && made.until === Infinity) return made;
+    const until = Math.min(made.until, holder?.until ?? Infinity);
+    if (!this.#serving && !made.parts && until === Infinity) return made;
     const json = made.parts ? `[${made.parts.map((part) => this.#partOf(caller, part)).join()}]` : made.json;
-    const unchangedMs = made.until === Infinity ? Infinity : made.until - this.#lookup.now();
+    const unchangedMs = until === Infinity ? Infinity : until - this.#lookup.now();
     return { questions: made.questions, json, usableMs: Math.min(servedMs, unchangedMs) };
   }
 

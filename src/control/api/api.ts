@@ -150,7 +150,7 @@ async function holderOf(
   }
   const refusal = (): AppError | undefined => {
     const now = access.find(value);
-    if (now?.keyId !== holder.keyId) return entitlementLost("The API key was revoked");
+    if (now?.keyId !== holder.keyId) return entitlementLost("The API key was revoked or has expired");
     if (settings.get("api.access-groups").includes(now.groupName)) return undefined;
     return entitlementLost(`The group "${now.groupName}" lost the API`, 403);
   };

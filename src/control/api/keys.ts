@@ -43,6 +43,9 @@ const keySchema = z.object({
   previousValueUntil: timeSchema.nullable().openapi({
     description: "Until when the value before is accepted; null if it is not.",
   }),
+  expiresAt: timeSchema.nullable().openapi({
+    description: "From then on, the key is refused; null if it never expires.",
+  }),
   value: z.string().nullable().optional().openapi({ description: "With `includeValues=true` only." }),
   decryptionError: z.string().nullable().optional().openapi({ description: "With `includeValues=true` only." }),
 }).openapi("ApiKey");
@@ -103,7 +106,7 @@ const update = apiRoute({
   etag: true,
   conditional: true,
   tags,
-  summary: "Change an API key's name or description",
+  summary: "Change an API key's name, description or expiry",
   request: { params, body: json(keyChange) },
   responses: { 200: answer("The key was changed.", successSchema), ...errors(400, 404, 409, 413, 415) },
 });
@@ -234,6 +237,7 @@ function toJson(
     lastUsedAt: row.lastUsedAt === null ? null : time(row.lastUsedAt),
     rolledAt: row.rolledAt === null ? null : time(row.rolledAt),
     previousValueUntil: row.previousUntil === null ? null : time(row.previousUntil),
+    expiresAt: row.expiresAt === null ? null : time(row.expiresAt),
     ...(opened && { value: opened.value?.reveal() ?? null, decryptionError: opened.decryptionError }),
   };
 }

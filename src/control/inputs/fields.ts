@@ -60,6 +60,18 @@ export function idParams<Id extends number>() {
   return z.object({ id: idText<Id>().openapi({ param: { name: "id", in: "path" } }) });
 }
 
+/** The last time that a date can have. */
+const TIME_MAX_MS = 253_402_300_799_999;
+
+/** A time in milliseconds since 1970 UTC. Digits after the third one of a second are cut off. */
+export const expiryTime = z.iso.datetime({ offset: true, ...mustBe("a time such as 2026-01-31T12:00:00Z, or null") })
+  .transform((text, context): number => {
+    const ms = Date.parse(text);
+    if (ms >= 0 && ms <= TIME_MAX_MS) return ms;
+    context.addIssue({ code: "custom", message: "must be a time such as 2026-01-31T12:00:00Z, or null" });
+    return z.NEVER;
+  });
+
 /** A JSON body with only the fields of `shape`, so that a mistyped field is reported. */
 export function body<Shape extends z.core.$ZodLooseShape>(shape: Shape) {
   return z.strictObject(shape, {

@@ -13,6 +13,7 @@ import {
   body,
   changes,
   evenIfFieldsAreWrong,
+  expiryTime,
   idSchema,
   includeValues,
   mustBe,
@@ -73,18 +74,7 @@ function withSeal<T extends SealFields>({ sealed, hosts, in: places, ...rest }: 
 const ON_EXPIRY = ["warn", "close"] as const;
 const ROTATE_MAX_DAYS = 3_650;
 const ROTATE_PROBLEM = `must be a whole number of days from 1 to ${ROTATE_MAX_DAYS}, or null`;
-/** The last time that a date can have. */
-const TIME_MAX_MS = 253_402_300_799_999;
-
 const flag = (description: string) => z.boolean(mustBe("true or false")).optional().openapi({ description });
-
-const expiryTime = z.iso.datetime({ offset: true, ...mustBe("a time such as 2026-01-31T12:00:00Z, or null") })
-  .transform((text, context): number => {
-    const ms = Date.parse(text);
-    if (ms >= 0 && ms <= TIME_MAX_MS) return ms;
-    context.addIssue({ code: "custom", message: "must be a time such as 2026-01-31T12:00:00Z, or null" });
-    return z.NEVER;
-  });
 
 /** When a value is due, and how it is read. */
 const terms = {

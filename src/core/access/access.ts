@@ -24,7 +24,7 @@ import {
   type ListedKey,
   withUses,
 } from "./listing.ts";
-import { keyVersion, newKeyValue } from "./values.ts";
+import { keyVersion, newKeyValue, timeText } from "./values.ts";
 
 /** The group whose keys may always manage the server; it cannot be deleted or renamed. */
 export const MANAGEMENT_GROUP = "management";
@@ -44,6 +44,15 @@ export interface NewKey {
   description: string;
   /** Generated if undefined. */
   value?: string | undefined;
+  /** Milliseconds since 1970 UTC; null or missing for never. */
+  expiresAt?: number | null | undefined;
+}
+
+export interface KeyUpdate {
+  name?: string | undefined;
+  description?: string | undefined;
+  /** Likewise; undefined to keep it. */
+  expiresAt?: number | null | undefined;
 }
 
 export type OpenedKey = { value: SecretValue; decryptionError: null } | { value: null; decryptionError: string };
@@ -98,7 +107,10 @@ export interface Access extends AccessListing, Pick<KeyDirectory, "find" | "hold
   /** Returns the number of keys in the groups with these names. */
   countIn(groupNames: readonly string[]): number;
 
-  /** Reports whether `key` is the only one in the groups with these names. */
+  /** Likewise of keys that have not expired. */
+  countUsableIn(groupNames: readonly string[]): number;
+
+  /** Reports whether `key` is the only one in the groups with these names that has not expired. */
   isLastOf(key: KeyRow, groupNames: readonly string[]): boolean;
 
   /**
@@ -124,15 +136,19 @@ export interface Access extends AccessListing, Pick<KeyDirectory, "find" | "hold
 
   /**
    * Creates a key, and its group if that is new, in one transaction.
-   * @throws AppError NotFound (404), Conflict (409); its details call a group's name `group`
+   * @throws AppError NotFound (404), Conflict (409); its details call a group's name `group`; InvalidInput (400) for an
+   *   expiry that is not in the future
    */
   createKey(actor: Actor, wanted: NewKey): { id: KeyId; groupId: GroupId; value: string };
 
-  /** @throws AppError NotFound (404), PreconditionFailed (412), Conflict (409), DecryptionFailed (409) */
+  /**
+   * @throws AppError NotFound (404), PreconditionFailed (412), Conflict (409), DecryptionFailed (409), InvalidInput (400)
+   *   for a new expiry that is not in the future
+   */
   updateKey(
     actor: Actor,
     id: KeyId,
-    to: { name?: string | undefined; description?: string | undefined },
+    to: KeyUpdate,
     expected?: ExpectedVersions,
   ): void;
 
@@ -145,7 +161,7 @@ export interface Access extends AccessListing, Pick<KeyDirectory, "find" | "hold
    */
   bootstrap(actor: Actor, value: string | undefined): void;
 
-  /** Reports whether any of the groups with these names has a key. */
+  /** Reports whether any of the groups with these names has a key that has not expired. */
   hasKeyIn(groupNames: readonly string[]): boolean;
 }
 
@@ -311,12 +327,17 @@ class AccessService implements Access {
   }
 
   countIn(groupNames: readonly string[]): number {
-    return this.#countIn(groupNames);
+    return this.#sumOf(groupNames, ({ id }) => this.#rows.countKeys(id));
+  }
+
+  countUsableIn(groupNames: readonly string[]): number {
+    const now = this.#now();
+    return this.#sumOf(groupNames, ({ id }) => this.#rows.countUsable(id, now));
   }
 
   isLastOf(key: KeyRow, groupNames: readonly string[]): boolean {
-    if (!groupNames.includes(key.groupName)) return false;
-    return this.#countIn(groupNames) === 1;
+    if (!groupNames.includes(key.groupName) || this.rolling.isExpired(key)) return false;
+    return this.countUsableIn(groupNames) === 1;
   }
 
   keys(groupId?: GroupId, after?: number, limit?: number): (KeyRow & KeyUse)[] {
@@ -356,13 +377,14 @@ class AccessService implements Access {
   updateKey(
     actor: Actor,
     id: KeyId,
-    to: { name?: string | undefined; description?: string | undefined },
+    to: KeyUpdate,
     expected?: ExpectedVersions,
   ): void {
     this.#store.change(actor, () => {
       const row = this.#key(id);
       requireVersion(expected, keyVersion(row), `the API key "${row.groupName}/${row.name}"`);
-      const { name = row.name, description = row.description } = to;
+      const { name = row.name, description = row.description, expiresAt = row.expiresAt } = to;
+      if (expiresAt !== row.expiresAt) this.rolling.refusePast(expiresAt);
       let { ciphertext } = row;
       if (name !== row.name) {
         this.#refuseKeyName(row.groupId, name);
@@ -377,8 +399,8 @@ class AccessService implements Access {
         // The name is part of the AAD.
         ciphertext = this.#keyring.seal(value.reveal(), apiKeyAad(row.groupId, name));
       }
-      this.#rows.updateKey({ id, name, description, ciphertext });
-      this.#record(actor, keyEvent("key.updated", this.#key(id), difference(keyFacts(row), keyFacts(this.#key(id)))));
+      this.#rows.updateKey({ id, name, description, ciphertext, expiresAt });
+      this.#record(actor, keyEvent("key.updated", this.#key(id), difference(allFacts(row), allFacts(this.#key(id)))));
     });
   }
 
@@ -409,8 +431,12 @@ class AccessService implements Access {
       const management = this.#rows.groupByName(MANAGEMENT_GROUP)?.id ??
         this.#insertGroup(actor, MANAGEMENT_GROUP, "May manage this server through the API.");
       if (value === undefined) return;
-      const holder = this.directory.find(value);
-      if (holder?.groupId === management) return;
+      const holder = this.directory.find(value) ?? this.#rows.holder(this.#keyring.lookup(value));
+      if (holder?.groupId === management) {
+        // It is restored as a deleted one is.
+        if (!this.directory.isInTime(holder)) this.updateKey(actor, holder.keyId, { expiresAt: null });
+        return;
+      }
       if (holder) {
         throw conflict(
           `BOOTSTRAP_API_KEY is already the value of key "${holder.keyName}" in group "${holder.groupName}".`,
@@ -423,10 +449,7 @@ class AccessService implements Access {
   }
 
   hasKeyIn(groupNames: readonly string[]): boolean {
-    return groupNames.some((name) => {
-      const row = this.#rows.groupByName(name);
-      return row !== undefined && this.#rows.countKeys(row.id) > 0;
-    });
+    return this.countUsableIn(groupNames) > 0;
   }
 
   #key(id: KeyId): KeyRow {
@@ -473,9 +496,9 @@ class AccessService implements Access {
     }
   }
 
-  #countIn(groupNames: readonly string[]): number {
+  #sumOf(groupNames: readonly string[], numberOf: (group: GroupRow) => number): number {
     return groupNames.map((name) => this.#rows.groupByName(name))
-      .reduce((sum, row) => sum + (row ? this.#rows.countKeys(row.id) : 0), 0);
+      .reduce((sum, row) => sum + (row ? numberOf(row) : 0), 0);
   }
 
   #open(row: KeyRow): OpenedKey {
@@ -505,13 +528,14 @@ class AccessService implements Access {
 
   #insertKey(
     actor: Actor,
-    { groupId, name, description, value = newKeyValue() }: NewKey & { groupId: GroupId },
+    { groupId, name, description, value = newKeyValue(), expiresAt = null }: NewKey & { groupId: GroupId },
   ): { id: KeyId; value: string } {
+    this.rolling.refusePast(expiresAt);
     this.rolling.refusePrevious(value);
     const ciphertext = this.#keyring.seal(value, apiKeyAad(groupId, name));
     const lookup = this.#keyring.lookup(value);
     try {
-      const id = this.#rows.insertKey({ groupId, name, description, lookup, ciphertext, now: this.#now() });
+      const id = this.#rows.insertKey({ groupId, name, description, lookup, ciphertext, expiresAt, now: this.#now() });
       this.#record(
         actor,
         keyEvent("key.created", this.#key(id), { after: { ...keyFacts(this.#key(id)), value: "set" } }),
@@ -530,8 +554,14 @@ export function groupVersion({ id, name, description }: GroupRow): Version {
   return versionOf([id, name, description]);
 }
 
-function keyFacts({ name, groupId, groupName, description }: KeyRow): Facts {
-  return { name, groupId, groupName, description };
+function allFacts({ name, groupId, groupName, description, expiresAt }: KeyRow): Facts {
+  return { name, groupId, groupName, description, expiresAt: timeText(expiresAt) };
+}
+
+/** Leaves the expiry out of a key that never expires. */
+function keyFacts(row: KeyRow): Facts {
+  const { expiresAt, ...facts } = allFacts(row);
+  return expiresAt === null ? facts : { ...facts, expiresAt };
 }
 
 function keyEvent(action: AuditEvent["action"], { id, name }: KeyRow, facts: Partial<AuditEvent>): AuditEvent {

@@ -4,7 +4,7 @@
 import { Buffer } from "node:buffer";
 import type { GroupId, KeyId } from "../../ids.ts";
 import type { Keyring } from "../../keyring/keyring.ts";
-import type { AccessStore, KeyHolder, PreviousHolder } from "../../store/access.ts";
+import type { AccessStore, KeyHolder, KeyRow } from "../../store/access.ts";
 import type { Uses } from "./uses.ts";
 
 /** Holders kept in memory. Without them, an HMAC and a query per call cost ten times as much. */
@@ -31,7 +31,7 @@ export class KeyDirectory {
   readonly #uses: KeyDirectoryParts["uses"];
   readonly #isSettled: KeyDirectoryParts["isSettled"];
   readonly #now: KeyDirectoryParts["now"];
-  readonly #holders = new Map<string, PreviousHolder>();
+  readonly #holders = new Map<string, KeyHolder>();
   #generation = 0;
 
   constructor({ rows, keyring, uses, isSettled, now }: KeyDirectoryParts) {
@@ -49,16 +49,43 @@ export class KeyDirectory {
 
   /** Returns the holder of the key with this value, or undefined if there is none that accepts it now. */
   find(value: string): KeyHolder | undefined {
-    const found = this.#holders.get(value) ?? this.#read(value);
-    // Nothing is written when the time of a replaced value is over: each use of it compares the clock.
-    if (!found || found.until !== Infinity && found.until <= this.#now()) return undefined;
-    return found.holder;
+    const found = this.#stored(value);
+    return found && this.isInTime(found) ? found : undefined;
   }
 
-  #read(value: string): PreviousHolder | undefined {
+  /**
+   * Returns the holder of the key with this id, or undefined if it was revoked or has expired, or no longer accepts the
+   * value with the HMAC `lookup`.
+   */
+  holder(id: KeyId, lookup?: Uint8Array): KeyHolder | undefined {
+    const row = this.#rows.key(id);
+    const until = row && this.#acceptedUntil(row, lookup);
+    if (until === undefined) return undefined;
+    const holder = { keyId: row!.id, keyName: row!.name, groupId: row!.groupId, groupName: row!.groupName, lookup };
+    const found = until === Infinity ? holder : { ...holder, until };
+    return this.isInTime(found) ? found : undefined;
+  }
+
+  /**
+   * Reports whether the time of the presented value is not over. Nothing is written when it ends, of an expired key or a
+   * replaced value: each use compares the clock.
+   */
+  isInTime({ until }: KeyHolder): boolean {
+    return until === undefined || until > this.#now();
+  }
+
+  /** Reports whether a key with this value is stored. It may be accepted again even if it has expired. */
+  isStored(value: string): boolean {
+    return this.#stored(value) !== undefined;
+  }
+
+  #stored(value: string): KeyHolder | undefined {
+    return this.#holders.get(value) ?? this.#read(value);
+  }
+
+  #read(value: string): KeyHolder | undefined {
     const lookup = this.#keyring.lookup(value);
-    const holder = this.#rows.holder(lookup);
-    const found = holder ? { holder, until: Infinity } : this.#rows.previousHolder(lookup);
+    const found = this.#rows.holder(lookup) ?? this.#rows.previousHolder(lookup)?.holder;
     if (found && this.#isSettled()) {
       if (this.#holders.size >= HOLDER_CACHE_SIZE) this.#holders.clear();
       this.#holders.set(value, found);
@@ -66,22 +93,16 @@ export class KeyDirectory {
     return found;
   }
 
-  /**
-   * Returns the holder of the key with this id, or undefined if it was revoked, or no longer accepts the value with the
-   * HMAC `lookup`.
-   */
-  holder(id: KeyId, lookup?: Uint8Array): KeyHolder | undefined {
-    const row = this.#rows.key(id);
-    if (!row || lookup && row.rolledAt !== null && !this.#accepts(id, lookup)) return undefined;
-    return { keyId: row.id, keyName: row.name, groupId: row.groupId, groupName: row.groupName, lookup };
-  }
-
-  #accepts(id: KeyId, presented: Uint8Array): boolean {
+  /** Returns until when a key accepts the value with the HMAC `presented`; Infinity for ever, undefined if not at all. */
+  #acceptedUntil({ id, rolledAt, expiresAt }: KeyRow, presented: Uint8Array | undefined): number | undefined {
+    const expiry = expiresAt ?? Infinity;
+    if (!presented || rolledAt === null) return expiry;
     const stored = this.#rows.keyLookups(id);
-    if (!stored) return false;
+    if (!stored) return undefined;
     const { lookup, previousLookup, previousUntil } = stored;
-    if (isSame(lookup, presented)) return true;
-    return previousLookup !== null && isSame(previousLookup, presented) && previousUntil! > this.#now();
+    if (isSame(lookup, presented)) return expiry;
+    if (previousLookup === null || !isSame(previousLookup, presented)) return undefined;
+    return Math.min(previousUntil!, expiry);
   }
 
   /** Records that a key admitted a request; written within a second. */

@@ -1,7 +1,7 @@
 // Replaces the values of API keys. The value before stays accepted for a while, so that callers can change over.
 
 import { type Actor, type AuditEvent, type Recorder, SERVER } from "../../actor.ts";
-import { conflict, notFound } from "../../errors.ts";
+import { AppError, conflict, notFound } from "../../errors.ts";
 import type { KeyId } from "../../ids.ts";
 import { apiKeyAad } from "../../keyring/aad.ts";
 import type { Keyring } from "../../keyring/keyring.ts";
@@ -9,7 +9,7 @@ import type { KeyRow } from "../../store/access.ts";
 import type { Store } from "../../store/store.ts";
 import { DAY_MS, SECOND_MS } from "../../time.ts";
 import { type ExpectedVersions, requireVersion } from "../../versions.ts";
-import { keyVersion, newKeyValue } from "./values.ts";
+import { keyVersion, newKeyValue, timeText } from "./values.ts";
 
 export const GRACE_MAX_SECONDS = 30 * DAY_MS / SECOND_MS;
 
@@ -20,6 +20,8 @@ export interface Roll {
   readonly graceSeconds: number;
   /** Generated if undefined. */
   readonly value?: string | undefined;
+  /** The key's expiry from now on; undefined to keep the one that it has. */
+  readonly expiresAt?: number | null | undefined;
 }
 
 export interface RolledKey {
@@ -40,7 +42,13 @@ export interface Rolling {
   revokePrevious(actor: Actor, id: KeyId, expected?: ExpectedVersions): KeyRow;
 
   /** Returns until when the previous value of a key is accepted; null if none is. */
-  previousUntil(key: Pick<KeyRow, "previousUntil">): number | null;
+  previousUntil(key: Pick<KeyRow, "previousUntil" | "expiresAt">): number | null;
+
+  /** Reports whether a key has expired. */
+  isExpired(key: Pick<KeyRow, "expiresAt">): boolean;
+
+  /** Refuses an expiry that is not in the future. @throws AppError InvalidInput (400) */
+  refusePast(expiresAt: number | null | undefined): void;
 
   /**
    * Refuses a value that is the previous one of a key, and forgets it if its time is over.
@@ -73,13 +81,23 @@ export function createRolling({ store, keyring, now, record }: RollingOptions): 
     return row;
   };
 
-  const previousUntil = ({ previousUntil }: Pick<KeyRow, "previousUntil">): number | null =>
-    previousUntil !== null && previousUntil > now() ? previousUntil : null;
+  const isExpired = ({ expiresAt }: Pick<KeyRow, "expiresAt">): boolean => expiresAt !== null && expiresAt <= now();
+
+  const previousUntil = ({ previousUntil, expiresAt }: Pick<KeyRow, "previousUntil" | "expiresAt">): number | null => {
+    const until = Math.min(previousUntil ?? 0, expiresAt ?? Infinity);
+    return until > now() ? until : null;
+  };
+
+  const refusePast = (expiresAt: number | null | undefined): void => {
+    if (expiresAt !== null && expiresAt !== undefined && expiresAt <= now()) {
+      throw invalidExpiry("must be in the future");
+    }
+  };
 
   const refusePrevious = (value: string): void => {
     const found = rows.previousHolder(keyring.lookup(value));
     if (!found) return;
-    if (found.until > now()) {
+    if (found.previousUntil > now()) {
       throw conflict("This value is still accepted as the previous value of a key.", { value: "is taken" });
     }
     rows.endPrevious(found.holder.keyId, now());
@@ -87,11 +105,15 @@ export function createRolling({ store, keyring, now, record }: RollingOptions): 
 
   return {
     previousUntil,
+    isExpired,
+    refusePast,
     refusePrevious,
 
-    rollKey: (actor, id, { graceSeconds, value = newKeyValue() }, expected) =>
+    rollKey: (actor, id, { graceSeconds, value = newKeyValue(), expiresAt }, expected) =>
       store.change(actor, () => {
         const row = keyOf(id, expected);
+        refusePast(expiresAt);
+        if (expiresAt === undefined && isExpired(row)) throw invalidExpiry("is required, as the key has expired");
         const earlier = previousUntil(row);
         if (graceSeconds > 0 && earlier !== null) {
           throw conflict(
@@ -112,9 +134,16 @@ export function createRolling({ store, keyring, now, record }: RollingOptions): 
           previousLookup: graceSeconds > 0 ? rows.keyLookups(id)!.lookup : null,
           previousUntil: until,
         });
+        const isMoved = expiresAt !== undefined && expiresAt !== row.expiresAt;
+        if (isMoved) rows.setExpiry(id, expiresAt);
         record(actor, {
           ...keyAction("key.rolled", row),
-          after: { value: "set", previousUntil: graceSeconds > 0 ? new Date(until).toISOString() : null },
+          ...(isMoved && { before: { expiresAt: timeText(row.expiresAt) } }),
+          after: {
+            value: "set",
+            previousUntil: graceSeconds > 0 ? timeText(until) : null,
+            ...(isMoved && { expiresAt: timeText(expiresAt) }),
+          },
         });
         return { row: rows.key(id)!, value };
       }),
@@ -138,6 +167,10 @@ export function createRolling({ store, keyring, now, record }: RollingOptions): 
         for (const id of rows.endedPrevious(at, DROPPED_AT_ONCE)) rows.endPrevious(id, at);
       }),
   };
+}
+
+function invalidExpiry(problem: string): AppError {
+  return new AppError("InvalidInput", 400, `expiresAt ${problem}`, { expiresAt: problem });
 }
 
 function keyAction(action: AuditEvent["action"], { id, name }: KeyRow): AuditEvent {

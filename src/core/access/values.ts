@@ -1,4 +1,4 @@
-// Generates the values of API keys, and computes the versions of keys.
+// Generates the values of API keys, computes the versions of keys, and writes their times for the audit.
 
 import { Buffer } from "node:buffer";
 import { randomBytes } from "node:crypto";
@@ -10,8 +10,9 @@ export function newKeyValue(): string {
   return `cf_${Buffer.from(randomBytes(32)).toString("base64url")}`;
 }
 
-/** Returns the version of a key. A use of it is no change, nor is the time that ends its previous value. */
-export function keyVersion({ id, groupId, groupName, name, description, rolledAt, previousUntil }: KeyRow): Version {
+/** Returns the version of a key. A use of it is no change, nor is the time that ends it or its previous value. */
+export function keyVersion(row: KeyRow): Version {
+  const { id, groupId, groupName, name, description, rolledAt, previousUntil, expiresAt } = row;
   return versionOf([
     id,
     groupId,
@@ -19,5 +20,11 @@ export function keyVersion({ id, groupId, groupName, name, description, rolledAt
     name,
     description,
     ...(rolledAt === null ? [] : [rolledAt, previousUntil]),
+    ...(expiresAt === null ? [] : [{ expiresAt }]),
   ]);
+}
+
+/** Returns a time in ISO 8601; null if there is none. */
+export function timeText(ms: number | null): string | null {
+  return ms === null ? null : new Date(ms).toISOString();
 }

@@ -19,6 +19,8 @@ export interface KeyInfo extends Named {
   readonly preview: string | null;
   readonly createdAt: string;
   readonly lastUsedAt: string | null;
+  /** Undefined from a server that is older than the expiry of keys. */
+  readonly expiresAt?: string | null;
 }
 
 /** What a secret belongs to; `fields` are those of the API. */

@@ -1,4 +1,4 @@
-// Implements `crude keys`: lists, creates, rolls and revokes API keys, named GROUP/KEY.
+// Implements `crude keys`: lists, creates, rolls and revokes API keys, named GROUP/KEY, and sets when they expire.
 
 import type { Command } from "../base/command.ts";
 import { wrongUsage } from "../base/errors.ts";
@@ -20,27 +20,35 @@ const list: Command = {
       key.preview ?? "unreadable",
       key.createdAt,
       key.lastUsedAt ?? "never",
+      key.expiresAt ?? "never",
       key.description,
     ]);
     return {
       json: { keys },
       lines: rows.length > 0
-        ? table(["KEY", "ENDS WITH", "CREATED", "LAST USED", "DESCRIPTION"], rows)
+        ? table(["KEY", "ENDS WITH", "CREATED", "LAST USED", "EXPIRES", "DESCRIPTION"], rows)
         : ["There are no API keys."],
     };
   },
 };
+
+/** A duration from now on, a day, which begins at 00:00 UTC, or a time. */
+const WHEN = "30d, 12h, 2027-01-31, 2027-01-31T12:00:00Z or never";
+
+const expires = (help: string) => ({ expires: { type: "string", value: "WHEN", help: `${help}: ${WHEN}` } }) as const;
 
 const create: Command = {
   name: "keys create",
   positionals: [{ name: "GROUP/KEY" }],
   options: {
     description: { type: "string", value: "TEXT", help: "what the key is for" },
+    ...expires("when it expires"),
     "create-group": { type: "boolean", help: "create the group if there is none" },
   },
   help: ["Create an API key and print its value.", "Only the value is printed on standard output, and only this once."],
   async run(context, given) {
     const { group, key } = splitKey(given.at(0), "GROUP/KEY");
+    const expiry = expiryOf(given.text("expires"), "--expires");
     const client = await context.connect();
     const known = (await groups(client)).find(({ name }) => name === group);
     const { id: groupId } = known ??
@@ -52,6 +60,7 @@ const create: Command = {
       groupId,
       name: key,
       ...(description !== undefined && { description }),
+      ...expiry,
     });
     context.note(`${group}/${key} was created. Its value is not shown again:`);
     return { json: { id, name: key, group, value }, lines: [value] };
@@ -89,6 +98,7 @@ const roll: Command = {
       value: "TIME",
       help: `how long the old value works on: 0, 30m, 24h or 7d (default ${DEFAULT_GRACE})`,
     },
+    ...expires("when the key expires from now on"),
     yes: { type: "boolean", short: "y", help: "the same as --grace 0" },
   },
   help: [
@@ -98,9 +108,10 @@ const roll: Command = {
   async run(context, given) {
     const name = given.at(0);
     const graceSeconds = given.flag("yes") ? 0 : secondsOf(given.text("grace") ?? DEFAULT_GRACE);
+    const expiry = expiryOf(given.text("expires"), "--expires");
     const client = await context.connect();
     const { id } = await keyByName(client, name, "GROUP/KEY");
-    const { value, previousValueUntil } = await client.post(`/api/keys/${id}/roll`, { graceSeconds });
+    const { value, previousValueUntil } = await client.post(`/api/keys/${id}/roll`, { graceSeconds, ...expiry });
     const { group, key } = splitKey(name, "GROUP/KEY");
     context.note(`${name} has a new value, which is not shown again.`);
     context.note(
@@ -111,6 +122,37 @@ const roll: Command = {
     return { json: { id, name: key, group, value, previousValueUntil }, lines: [value] };
   },
 };
+
+const expire: Command = {
+  name: "keys expire",
+  positionals: [{ name: "GROUP/KEY" }, { name: "WHEN" }],
+  help: ["Set when an API key expires, and is refused from then on.", `WHEN is ${WHEN}.`],
+  async run(context, given) {
+    const name = given.at(0);
+    const { expiresAt } = expiryOf(given.at(1), "WHEN")!;
+    const client = await context.connect();
+    const { id } = await keyByName(client, name, "GROUP/KEY");
+    await client.put(`/api/keys/${id}`, { expiresAt });
+    const line = expiresAt === null ? `${name} never expires.` : `${name} expires at ${expiresAt}.`;
+    return { json: { id, key: name, expiresAt }, lines: [line] };
+  },
+};
+
+const HOUR_MS = 3_600_000;
+const DURATION_MS: Readonly<Record<string, number>> = { h: HOUR_MS, d: 24 * HOUR_MS };
+
+/** Reads a time as WHEN says; undefined if none is given. The server checks the time itself. */
+function expiryOf(text: string | undefined, what: string): { expiresAt: string | null } | undefined {
+  if (text === undefined) return undefined;
+  if (text === "never") return { expiresAt: null };
+  const [, digits, unit] = /^([1-9]\d{0,5})([hd])$/.exec(text) ?? [];
+  if (digits !== undefined) {
+    return { expiresAt: new Date(Date.now() + Number(digits) * DURATION_MS[unit!]!).toISOString() };
+  }
+  if (/^\d{4}-\d\d-\d\d$/.test(text)) return { expiresAt: `${text}T00:00:00Z` };
+  if (/^\d{4}-\d\d-\d\dT/.test(text)) return { expiresAt: text };
+  throw wrongUsage(`${what} must be ${WHEN}.`);
+}
 
 const UNIT_SECONDS: Readonly<Record<string, number>> = { "": 1, s: 1, m: 60, h: 3_600, d: 86_400 };
 
@@ -125,4 +167,4 @@ function capitalized(text: string): string {
   return text.startsWith("the ") ? `T${text.slice(1)}` : text;
 }
 
-export const keyCommands: readonly Command[] = [list, create, revoke, roll];
+export const keyCommands: readonly Command[] = [list, create, revoke, roll, expire];

@@ -14,7 +14,7 @@ export class CallFailure extends Error {
       | "gone"
       /** Its function or key was changed before it was sent. */
       | "outdated"
-      /** Its function or key was revoked while it ran. */
+      /** Its function or key was revoked, or its key expired, while it ran. */
       | "revoked"
       /** The caller stopped sending the request's body. */
       | "silent"
@@ -35,9 +35,13 @@ export function outdated(): CallFailure {
   return new CallFailure("outdated", false, "Its function or its API key was changed before the call was sent.");
 }
 
-/** Returns the failure of a call whose right was revoked while it ran. */
+/** Returns the failure of a call that lost its right while it ran. */
 export function revoked(): CallFailure {
-  return new CallFailure("revoked", true, "Its function or its API key was changed or revoked while it ran.");
+  return new CallFailure(
+    "revoked",
+    true,
+    "Its function or its API key was changed or revoked, or the key expired, while it ran.",
+  );
 }
 
 /** Returns the failure of a call for which the memory budget of calls has no room. */

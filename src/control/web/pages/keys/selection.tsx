@@ -117,8 +117,8 @@ function selectionPage(
 
 function ManagingWarning({ keys, deps: { access, settings } }: { keys: readonly ListedKey[]; deps: WebDeps }) {
   const managing = settings.get("api.access-groups");
-  const listed = keys.filter(({ groupName }) => managing.includes(groupName)).length;
-  if (listed === 0 || listed < access.countIn(managing)) return null;
+  const listed = keys.filter((key) => managing.includes(key.groupName) && !access.rolling.isExpired(key)).length;
+  if (listed === 0 || listed < access.countUsableIn(managing)) return null;
   return (
     <div class="warning" role="alert">
       <p>
