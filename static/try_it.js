@@ -1,9 +1,8 @@
-// "Try it": the path follows from the fields of the route's parameters, and they from a path that is typed. What was
-// sent last is kept for this tab of the browser, without the key and the headers, which may hold secrets.
+// "Try it": the path follows from the fields of the route's parameters, and they from a path that is typed. The method and
+// the path that were sent last are kept for this tab of the browser. The rest may hold secrets, and browsers store what is
+// kept on disk.
 
 const STORE = "crude-trial.";
-/** In characters; longer bodies are not kept. */
-const KEPT_MAX = 20_000;
 /** As in try_request.ts: `:name`, with its pattern, and whether it is optional. */
 const PARAMETER = /:(\w+)(\{(?:[^{}]|\{[^{}]*\})*\})?(\?)?/g;
 
@@ -40,13 +39,10 @@ function start(form) {
     for (const field of fields) field.value = kept.values[field.dataset.parameter] ?? "";
     path.value = kept.path;
     derived = filled(route, new Map(Object.entries(kept.values)));
-    body.value = kept.body;
-    if (kept.body !== "") form.querySelector("details").open = true;
   }
   form.addEventListener("submit", () => {
     const values = Object.fromEntries(fields.map((field) => [field.dataset.parameter, field.value]));
-    const text = body.value.length > KEPT_MAX ? "" : body.value;
-    write(STORE + trial, { route, method: method.value, path: path.value, values, body: text });
+    write(STORE + trial, { route, method: method.value, path: withoutQuery(), values });
   });
 }
 
