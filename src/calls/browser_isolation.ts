@@ -16,7 +16,19 @@ const SANDBOX = "sandbox allow-downloads allow-forms allow-modals allow-orientat
  * host serves functions only. Cookies are checked there, too: one may be set for other hosts of the domain.
  */
 export function maySend(name: string, value: string, ownHost: boolean): boolean {
-  return (ownHost || isOfResponse(name, value)) && !(name === "set-cookie" && setsOwnCookie(value));
+  if (name === "set-cookie") return !setsOwnCookie(value);
+  if (name === "content-type") return !REPLACED_PARTS.test(value);
+  return ownHost || isOfResponse(name, value);
+}
+
+/** Firefox sets the cookies that are among the headers of a part, which nothing here checks (nsMultiMixedConv.cpp). */
+const REPLACED_PARTS = /multipart\/x-mixed-replace/i;
+/** It splits these, too, when it shows them as a page. */
+const PARTS = /multipart\/(?!form-data\b)/i;
+
+/** Keeps browsers from showing the parts of a response as pages. */
+export function downloadParts(headers: Headers): void {
+  if (PARTS.test(headers.get("content-type") ?? "")) headers.set("Content-Disposition", "attachment");
 }
 
 /** Adds the policy to a response. Every response under /run has it, errors included. */

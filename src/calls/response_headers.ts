@@ -124,6 +124,9 @@ export class UnsentHeaders {
     if (key === "set-cookie") {
       return "A Set-Cookie header was not sent: cookies whose names begin with crude_ are reserved for the server.";
     }
+    if (key === "content-type") {
+      return "A Content-Type of multipart/x-mixed-replace was not sent: its parts could set cookies of the server.";
+    }
     if (ownHost) return `The response header ${name} was not sent.`;
     return `The response header ${name} was not sent: browsers or proxies could apply it to the admin pages, which are ` +
       "on the same host. Functions on a host of their own may send it (setting run.hosts).";

@@ -4,7 +4,7 @@
 import { CallFailure } from "../sandbox/host/failure.ts";
 import { type CallResponse, contentLength } from "../sandbox/host/invocation.ts";
 import type { FlatHeaders } from "../sandbox/wire/protocol.ts";
-import { maySend, sandboxPage } from "./browser_isolation.ts";
+import { downloadParts, maySend, sandboxPage } from "./browser_isolation.ts";
 
 const REQUEST_ID = "X-Request-Id";
 /** Statuses whose responses have no body (Fetch, 2.2.3), except 205. */
@@ -63,6 +63,7 @@ export function createResponseMaker(): ResponseMaker {
     if (headers.get("content-type")?.startsWith("text/event-stream") && !headers.has("x-accel-buffering")) {
       headers.set("X-Accel-Buffering", "no");
     }
+    downloadParts(headers);
     if (!ownHost) sandboxPage(headers);
     headers.set(REQUEST_ID, requestId);
     // Frozen headers are shared by several responses; others would only fill the map.

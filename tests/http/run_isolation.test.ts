@@ -123,6 +123,39 @@ Deno.test("a handler cannot speak for the whole origin", async () => {
   assert.deepEqual([worker.status, worker.body.code], [403, "Forbidden"]);
 });
 
+Deno.test("a response in parts, each with headers that nothing checks, is not shown by browsers", async () => {
+  await using server = await startApp();
+  await set(server, { "run.hosts": ["functions.example"] });
+  await deploy(
+    server,
+    "parts",
+    `export default (c) => new Response("--b\\r\\nSet-Cookie: crude_session=1\\r\\n\\r\\n--b--", {
+      headers: [["Content-Type", c.req.query("type")], ["Content-Disposition", "inline"]] })`,
+  );
+  const headersOf = async (type: string, host: string) => {
+    const target = `/run/parts?type=${encodeURIComponent(type)}`;
+    const { head } = await server.raw([`GET ${target} HTTP/1.1`, `Host: ${host}`]);
+    return ["content-type", "content-disposition"].map((name) =>
+      new RegExp(`^${name}: (.*?)\\r?$`, "im").exec(head)?.[1]
+    );
+  };
+  for (const host of ["localhost", "functions.example"]) {
+    for (const type of ["multipart/x-mixed-replace;boundary=b", "Multipart/X-Mixed-Replace; boundary=b"]) {
+      assert.deepEqual(await headersOf(type, host), [undefined, "inline"], type);
+    }
+    for (
+      const type of ["multipart/mixed; boundary=b", "multipart/byteranges; boundary=b", "text/html, multipart/mixed"]
+    ) {
+      assert.deepEqual(await headersOf(type, host), [type, "attachment"], type);
+    }
+    for (const type of ["multipart/form-data; boundary=b", "text/plain"]) {
+      assert.deepEqual(await headersOf(type, host), [type, "inline"], type);
+    }
+  }
+  const [warning] = (await kept(server)).filter(({ level }) => level === "warn");
+  assert.match(warning!.message, /multipart\/x-mixed-replace was not sent/);
+});
+
 Deno.test("a response header that is not sent is named in the function's log, once for each version of it", async () => {
   await using server = await startApp();
   const unsent = ["Set-Login", "anything-new", "X-Accel-Redirect", "WWW-Authenticate"];
