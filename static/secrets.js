@@ -9,8 +9,12 @@ function announce(text) {
 /** Makes links to a name's values show them below its row. */
 function prepareUnfolding(root) {
   for (const link of root.querySelectorAll("a[data-unfold]:not([aria-expanded])")) {
-    link.setAttribute("aria-expanded", "false");
-    link.setAttribute("aria-controls", link.dataset.unfold);
+    // A chip that was replaced may be the link that opened the row.
+    const { unfold } = link.dataset;
+    const isOpen = !document.getElementById(unfold).closest("tr").hidden &&
+      !document.querySelector(`a[aria-expanded=true][aria-controls="${unfold}"]`);
+    link.setAttribute("aria-expanded", String(isOpen));
+    link.setAttribute("aria-controls", unfold);
   }
 }
 

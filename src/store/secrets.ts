@@ -104,10 +104,15 @@ export interface SecretFilter {
   groupId?: GroupId | undefined;
   keyId?: KeyId | undefined;
   name?: SecretName | undefined;
-  /** Only secrets that are due by this time, in milliseconds since 1970 UTC. */
-  dueBy?: number | undefined;
   /** Only secrets whose references are resolved. */
   expand?: true | undefined;
+}
+
+/** A place in the order of due secrets. */
+export interface DuePlace {
+  /** Milliseconds since 1970 UTC. */
+  readonly dueAt: number;
+  readonly id: SecretId;
 }
 
 export interface SecretStore {
@@ -130,6 +135,9 @@ export interface SecretStore {
 
   /** Returns at most `limit` secrets with an id above `after`, in order of id. */
   list(filter: SecretFilter, after: number, limit: number): SecretRow[];
+
+  /** Returns at most `limit` secrets that are due by a time and come after a place; the one that is due longest first. */
+  due(by: number, filter: SecretFilter, after: DuePlace | undefined, limit: number): SecretRow[];
   total(): number;
   /** Returns how many secrets are due by a time. */
   countDue(by: number): number;
@@ -226,7 +234,7 @@ export function createSecretStore(db: Database, rows: RowCheck & AbsenceCheck): 
 
   // One statement for each combination of filters in use, so that each has its own plan; there are few.
   const lists = new Map<string, StatementSync>();
-  const list = (filter: SecretFilter) => {
+  const conditions = (filter: SecretFilter) => {
     const columns = [
       ["scope", filter.scope],
       ["function_id", filter.functionId],
@@ -235,18 +243,12 @@ export function createSecretStore(db: Database, rows: RowCheck & AbsenceCheck): 
       ["name", filter.name],
       ["expand", filter.expand && 1],
     ].filter(([, value]) => value !== undefined) as [string, string | number][];
-    const due = filter.dueBy === undefined ? "" : "s.due_at IS NOT NULL AND s.due_at <= ? AND ";
-    const where = columns.map(([column]) => `s.${column} = ? AND `).join("") + due;
-    let statement = lists.get(where);
-    if (!statement) {
-      // The unary plus keeps the planner from scanning a whole scope by id where the name, or the time, finds the few
-      // rows directly.
-      const id = filter.name === undefined && filter.dueBy === undefined ? "s.id" : "+s.id";
-      statement = db.prepare(`${SELECT} WHERE ${where}${id} > ? ORDER BY ${id} LIMIT ?`);
-      lists.set(where, statement);
-    }
-    const values = columns.map(([, value]) => value);
-    return { statement, values: filter.dueBy === undefined ? values : [...values, filter.dueBy] };
+    return { where: columns.map(([column]) => `s.${column} = ? AND `).join(""), values: columns.map(([, v]) => v) };
+  };
+  const prepared = (sql: string): StatementSync => {
+    let statement = lists.get(sql);
+    if (!statement) lists.set(sql, statement = db.prepare(sql));
+    return statement;
   };
 
   return {
@@ -288,8 +290,20 @@ export function createSecretStore(db: Database, rows: RowCheck & AbsenceCheck): 
     },
 
     list(filter: SecretFilter, after: number, limit: number): SecretRow[] {
-      const { statement, values } = list(filter);
+      const { where, values } = conditions(filter);
+      // The unary plus keeps the planner from scanning a whole scope by id where the name finds the few rows directly.
+      const id = filter.name === undefined ? "s.id" : "+s.id";
+      const statement = prepared(`${SELECT} WHERE ${where}${id} > ? ORDER BY ${id} LIMIT ?`);
       return all<Columns>(statement, ...values, after, limit).map(toRow);
+    },
+
+    due(by: number, filter: SecretFilter, after: DuePlace | undefined, limit: number): SecretRow[] {
+      const { where, values } = conditions(filter);
+      const statement = prepared(`${SELECT} WHERE ${where}s.due_at IS NOT NULL AND s.due_at <= ?
+        AND (s.due_at, s.id) > (?, ?) ORDER BY s.due_at, s.id LIMIT ?`);
+      // Times are never negative.
+      const { dueAt, id } = after ?? { dueAt: -1, id: 0 };
+      return all<Columns>(statement, ...values, by, dueAt, id, limit).map(toRow);
     },
 
     total: (): number => first<{ n: number }>(total)!.n,

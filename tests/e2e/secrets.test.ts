@@ -415,7 +415,7 @@ Deno.test("Resolve as… says which value wins, which it shadows, and what is cl
   await using server = await startApp();
   const { functionId, groupId, keyId } = await prepare(server);
   const stranger = await createKey(server, await createGroup(server, "others"), "stranger");
-  await deploy(server, "open", HANDLER, { secrets: ["DATA*"] });
+  const open = await deploy(server, "open", HANDLER, { secrets: ["DATA*"] });
   await createSecret(server, "DATABASE_URL", "value");
   await createSecret(server, "DATABASE_URL", "value", { scope: "key", keyId });
   await createSecret(server, "SMTP", "value", { scope: "group", groupId });
@@ -428,29 +428,31 @@ Deno.test("Resolve as… says which value wins, which it shadows, and what is cl
   await page.getByText("Resolve as…").click();
   await page.getByText("The first value found is the one that the call gets").waitFor();
   await assertGoodEverywhere(page);
-  const ask = async (target: string, key: string) => {
-    await page.getByLabel("Function", { exact: true }).selectOption(target);
-    await page.getByLabel("Key", { exact: true }).selectOption(key);
-    const who = key.split(" ")[0];
-    await page.getByText(`A call of ${target} with the key "${who}"`).waitFor();
-    await page.waitForURL(/functionId=\d+&keyId=\d+/);
+  const answer = async (target: string, key: string) => {
+    await page.getByText(`A call of ${target} with the key "${key}"`).waitFor();
     const rows = await page.locator("tbody tr").all();
     return await Promise.all(rows.map(async (row) => (await row.locator("th, td").allTextContents()).join(" | ")));
   };
-  assert.deepEqual(await ask("orders", "acme (staging)"), [
+  await page.getByLabel("Function", { exact: true }).selectOption("orders");
+  await page.getByLabel("Key", { exact: true }).selectOption("acme (staging)");
+  await page.waitForURL(/functionId=\d+&keyId=\d+/);
+  assert.deepEqual(await answer("orders", "acme"), [
     "DATABASE_URL | acme, the one that the call gets | –not set | –not set | Set, shadowed | Key",
     "LOST | –not set | –not set | orders, the one that the call gets | Set, shadowed | Unreadable gives undefined, not the next value",
     "SMTP | –not set | staging, the one that the call gets | –not set | –not set | Group",
   ]);
-  assert.deepEqual(await ask("open", "acme (staging)"), [
+  await page.getByLabel("Function", { exact: true }).selectOption("open");
+  await page.waitForURL(new RegExp(`functionId=${open}&keyId=${keyId}`));
+  assert.deepEqual(await answer("open", "acme"), [
     "DATABASE_URL | acme, closed | –not set | –not set | Set, the one that the call gets | GlobalThe function is public.",
     "LOST | –not set | –not set | –not set | Set, closed | undefinedThe function may not ask for this name.",
     "SMTP | –not set | staging, closed | –not set | –not set | undefinedThe function may not ask for this name.",
   ]);
   await assertGoodEverywhere(page);
-  assert.deepEqual(await ask("orders", "stranger (others)"), []);
+  // As a link of the key's page leads to it.
+  await page.goto(`/web/secrets/resolve?functionId=${functionId}&keyId=${stranger.id}`);
+  assert.deepEqual(await answer("orders", "stranger"), []);
   await page.getByText("This API key's group may not call this function.").waitFor();
-  assert.ok(stranger.id);
 });
 
 Deno.test("Resolve as… has its answer for the only function at once, and works without scripts", async () => {
@@ -465,6 +467,63 @@ Deno.test("Resolve as… has its answer for the only function at once, and works
   await page.getByRole("button", { name: "Resolve" }).click();
   await page.getByText('A call of orders with the key "acme"').waitFor();
   assert.equal(await page.locator(".step.found").count(), 1);
+});
+
+Deno.test("Resolve as… offers the keys that can call the function, and marks a chosen one that cannot", async () => {
+  await using server = await startApp();
+  const { functionId } = await prepare(server);
+  const other = await createGroup(server, "production");
+  const key = await createKey(server, other, "cannot");
+  await deploy(server, "open", HANDLER);
+  await using visit = await signIn(server);
+  const { page } = visit;
+  const offered = () => page.getByLabel("Key", { exact: true }).getByRole("option").allTextContents();
+  await page.goto("/web/secrets/resolve");
+  assert.deepEqual(await offered(), ["No key", "acme (staging)", "bootstrap (management)", "cannot (production)"]);
+  await page.getByLabel("Key", { exact: true }).selectOption("cannot (production)");
+  await page.getByLabel("Function", { exact: true }).selectOption("orders");
+  await page.getByText("refused with 403").waitFor();
+  const marked = "cannot (production), cannot call it";
+  assert.deepEqual(await offered(), ["No key", marked, "acme (staging)"]);
+  assert.equal(await page.getByLabel("Key", { exact: true }).inputValue(), String(key.id));
+  await assertGoodEverywhere(page);
+  await page.getByLabel("Key", { exact: true }).selectOption("No key");
+  await page.getByText("refused with 401").waitFor();
+  await page.getByLabel("Function", { exact: true }).selectOption("open");
+  await page.getByText("The function is public: it ignores keys.").waitFor();
+  assert.deepEqual(await offered(), ["No key"]);
+  // Narrowed by what is typed, the list has no other ones either.
+  const narrowed = await page.context().request.get(
+    `/web/secrets/owners?scope=key&field=keyId&empty=No+key&callable=${functionId}&find=c`,
+  );
+  assert.match(await narrowed.text(), /acme/);
+  assert.doesNotMatch(await narrowed.text(), /cannot/);
+});
+
+Deno.test("a chip follows the value that is saved in place below it", async () => {
+  await using server = await startApp();
+  await server.api("POST", "/api/secrets", { name: "OLD", value: "v", scope: "global", rotateEveryDays: 1 });
+  await using visit = await signIn(server);
+  const { page } = visit;
+  await page.goto("/web/secrets");
+  const chip = page.locator("a.chip");
+  assert.equal(await chip.getByRole("img", { name: "due soon" }).count(), 1);
+  await chip.click();
+  await page.getByRole("link", { name: "Edit OLD (global)" }).click();
+  // Another user sets the terms meanwhile; the value that is saved then is no longer due.
+  const { id } = (await stored(server))[0]!;
+  await page.getByLabel("Value", { exact: true }).waitFor();
+  await page.getByRole("link", { name: "Cancel" }).click();
+  await page.getByRole("link", { name: "Edit OLD (global)" }).waitFor();
+  await server.api("PUT", `/api/secrets/${id}`, { rotateEveryDays: 90 });
+  await page.getByRole("link", { name: "Edit OLD (global)" }).click();
+  await page.getByLabel("Value", { exact: true }).fill("new");
+  await page.getByRole("button", { name: "Save" }).click();
+  await page.getByText("Saved OLD (global), with a new value.").waitFor();
+  assert.equal(await chip.getByRole("img", { name: "due soon" }).count(), 0);
+  assert.equal(await chip.getAttribute("aria-expanded"), "true");
+  await chip.click();
+  await page.getByRole("link", { name: "Edit OLD (global)" }).waitFor({ state: "detached" });
 });
 
 Deno.test("the form says which other values have the name, without the value in an address", async () => {

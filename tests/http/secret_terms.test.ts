@@ -117,8 +117,19 @@ Deno.test("due secrets are listed, shown and counted, and an expired one is give
   const due = async (within: string) =>
     (await api("GET", `/api/secrets?due=${within}`)).body.secrets.map(({ name }: { name: string }) => name);
   assert.deepEqual(await due("0d"), ["WARNED", "CLOSED"]);
-  assert.deepEqual(await due("480h"), ["ROTATED", "WARNED", "CLOSED"]);
-  assert.deepEqual(await due("61d"), ["ROTATED", "LATER", "WARNED", "CLOSED"]);
+  assert.deepEqual(await due("480h"), ["WARNED", "CLOSED", "ROTATED"]);
+  assert.deepEqual(await due("61d"), ["WARNED", "CLOSED", "ROTATED", "LATER"]);
+  const paged: string[] = [];
+  for (let cursor = "";;) {
+    const { body } = await api("GET", `/api/secrets?due=61d&limit=1${cursor}`);
+    paged.push(...body.secrets.map(({ name }: { name: string }) => name));
+    if (body.next === null) break;
+    cursor = `&cursor=${body.next}`;
+    assert.equal((await api("GET", `/api/secrets?limit=1${cursor}`)).status, 400, "of another list");
+  }
+  assert.deepEqual(paged, ["WARNED", "CLOSED", "ROTATED", "LATER"]);
+  const { next } = (await api("GET", "/api/secrets?limit=1")).body;
+  assert.equal((await api("GET", `/api/secrets?due=61d&cursor=${next}`)).status, 400);
   assert.deepEqual((await api("GET", "/api/secrets?due=61d&scope=group")).body.secrets, []);
   for (const bad of ["", "30", "x", "-1d", "99999d"]) {
     assert.equal((await api("GET", `/api/secrets?due=${bad}`)).status, 400);

@@ -28,7 +28,9 @@ import { nameParams } from "../inputs/references.ts";
 import {
   checkOwnerFits,
   cursorOf,
+  dueCursorOf,
   type FilterRefs,
+  type ListCursor,
   listQuery,
   namedQuery,
   newSecret,
@@ -215,14 +217,20 @@ export function addSecrets(api: Api, { secrets, effects, names, commit, now }: A
     keyId: keyId === undefined ? undefined : names.keyId(keyId, "keyId"),
   });
 
+  /** Returns a page of secrets and the cursor of the next one. */
+  const pageOf = (filter: SecretFilter, due: number | undefined, { after, place }: ListCursor, limit: number) => {
+    if (due === undefined) {
+      const page = secrets.list(filter, after ?? 0, limit);
+      return [page.secrets, page.next === undefined ? null : cursorOf(page.next)] as const;
+    }
+    const page = secrets.due(now() + due, filter, place, limit);
+    return [page.secrets, page.next === undefined ? null : dueCursorOf(page.next)] as const;
+  };
+
   api.openapi(list, async (c) => {
     const { includeValues, limit, cursor, due, ...filter } = c.req.valid("query");
-    const dueBy = due === undefined ? undefined : now() + due;
-    const page = secrets.list({ ...filterOf(filter), dueBy }, cursor, limit);
-    return c.json({
-      secrets: await shown(c.get("actor"), page.secrets, includeValues),
-      next: page.next === undefined ? null : cursorOf(page.next),
-    }, 200);
+    const [rows, next] = pageOf(filterOf(filter), due, cursor, limit);
+    return c.json({ secrets: await shown(c.get("actor"), rows, includeValues), next }, 200);
   });
 
   api.openapi(byName, async (c) => {

@@ -2,12 +2,13 @@
 
 import { z } from "@hono/zod-openapi";
 import { Buffer } from "node:buffer";
-import type { FunctionRef, GroupRef, KeyRef, OwnerRef, Scope } from "../../ids.ts";
+import type { FunctionRef, GroupRef, KeyRef, OwnerRef, Scope, SecretId } from "../../ids.ts";
 import { SCOPES } from "../../ids.ts";
 import { HOSTS_MAX, type SealInput } from "../../core/secrets/seal.ts";
 import { SEND_PLACES, type SendPlace } from "../../sealed.ts";
 import { SECRET_VALUE_MAX_BYTES } from "../../core/secrets/names.ts";
 import type { NewSecret, SecretChange, SecretReplacement } from "../../core/secrets/service.ts";
+import type { DuePlace } from "../../store/secrets.ts";
 import { DAY_MS, HOUR_MS } from "../../time.ts";
 import {
   body,
@@ -254,13 +255,41 @@ export function cursorOf(after: number): string {
   return Buffer.from(`after ${after}`).toString("base64url");
 }
 
-export const cursorSchema = z.string(mustBe("given once")).optional().transform((cursor, context): number => {
-  if (cursor === undefined) return 0;
+/** Returns the id of a cursor; undefined for any other text. */
+function idIn(cursor: string): number | undefined {
   const after = Number(/^after ([1-9][0-9]*)$/.exec(Buffer.from(cursor, "base64url").toString())?.[1]);
-  if (Number.isSafeInteger(after) && cursorOf(after) === cursor) return after;
-  context.addIssue({ code: "custom", message: "must be the `next` of an answer" });
+  return Number.isSafeInteger(after) && cursorOf(after) === cursor ? after : undefined;
+}
+
+const NO_CURSOR = "must be the `next` of an answer";
+const cursorDocumented = { description: "The `next` of the previous page." };
+const cursorText = z.string(mustBe("given once"));
+
+export const cursorSchema = cursorText.optional().transform((cursor, context): number => {
+  const after = cursor === undefined ? 0 : idIn(cursor);
+  if (after !== undefined) return after;
+  context.addIssue({ code: "custom", message: NO_CURSOR });
   return z.NEVER;
-}).openapi({ description: "The `next` of the previous page." });
+}).openapi(cursorDocumented);
+
+/** The cursor of a page of due secrets is the place of the last one. */
+export function dueCursorOf({ dueAt, id }: DuePlace): string {
+  return Buffer.from(`due ${dueAt} ${id}`).toString("base64url");
+}
+
+/** Returns the place of a cursor; undefined for any other text. */
+function placeIn(cursor: string): DuePlace | undefined {
+  const found = /^due (0|[1-9][0-9]{0,14}) ([1-9][0-9]{0,14})$/.exec(Buffer.from(cursor, "base64url").toString());
+  const place = found && { dueAt: Number(found[1]), id: Number(found[2]) as SecretId };
+  return place && dueCursorOf(place) === cursor ? place : undefined;
+}
+
+export const dueCursorSchema = cursorText.optional().transform((cursor, context): DuePlace | undefined => {
+  const place = cursor === undefined ? undefined : placeIn(cursor);
+  if (cursor === undefined || place) return place;
+  context.addIssue({ code: "custom", message: NO_CURSOR });
+  return z.NEVER;
+}).openapi(cursorDocumented);
 
 const limitText = z.string(mustBe("given once")).regex(/^[1-9][0-9]{0,3}$/, LIMIT_PROBLEM)
   .refine((text) => Number(text) <= PAGE_MAX, LIMIT_PROBLEM)
@@ -314,6 +343,16 @@ export const ownerQuery = query({ scope: scopeSchema, ...ownerRefTexts })
   .superRefine(checkOwnerFits, evenIfFieldsAreWrong)
   .transform(({ scope, ...refs }) => ownerOf(scope, refs));
 
+/** A list of all secrets continues after an id, one of those that are due after a place. */
+const listCursorSchema = cursorText.optional().transform((cursor, context) => {
+  const found = { after: idIn(cursor ?? ""), place: placeIn(cursor ?? "") };
+  if (cursor === undefined || found.after !== undefined || found.place) return found;
+  context.addIssue({ code: "custom", message: NO_CURSOR });
+  return z.NEVER;
+}).openapi(cursorDocumented);
+
+export type ListCursor = z.infer<typeof listCursorSchema>;
+
 export const listQuery = query({
   scope: scopeSchema.optional(),
   ...ownerRefTexts,
@@ -324,5 +363,8 @@ export const listQuery = query({
     description: "Only secrets that expire or are to be replaced within this time, overdue ones included.",
   }),
   limit: limitSchema,
-  cursor: cursorSchema,
-}).superRefine(checkFilterFits);
+  cursor: listCursorSchema,
+}).superRefine(checkFilterFits).superRefine(({ due, cursor: { after, place } }, context) => {
+  const isOfOther = due === undefined ? place : after;
+  if (isOfOther !== undefined) context.addIssue({ code: "custom", path: ["cursor"], message: NO_CURSOR });
+});

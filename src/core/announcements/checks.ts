@@ -1,6 +1,7 @@
 // Finds what no event reports: secrets that are due, functions whose calls fail, unused API keys, old backups.
 
 import type { FunctionId } from "../../ids.ts";
+import type { DuePlace, SecretRow } from "../../store/secrets.ts";
 import type { Store } from "../../store/store.ts";
 import { DAY_MS, HOUR_MS } from "../../time.ts";
 import type { ListedKey } from "../access/listing.ts";
@@ -44,8 +45,9 @@ export function createChecks(options: ChecksOptions): Check {
 
 function* dueSecrets({ store: { secrets }, now }: ChecksOptions): Iterable<Announcement> {
   const at = now();
-  for (let after = 0;;) {
-    const page = secrets.list({ dueBy: at }, after, SECRETS_PAGE);
+  let after: DuePlace | undefined;
+  while (true) {
+    const page: SecretRow[] = secrets.due(at, {}, after, SECRETS_PAGE);
     for (const { id, name, owner, ownerName, dueAt, expiresAt } of page) {
       if (dueAt === null) continue;
       yield {
@@ -63,7 +65,8 @@ function* dueSecrets({ store: { secrets }, now }: ChecksOptions): Iterable<Annou
       };
     }
     if (page.length < SECRETS_PAGE) return;
-    after = page.at(-1)!.id;
+    const last = page.at(-1)!;
+    after = { dueAt: last.dueAt!, id: last.id };
   }
 }
 

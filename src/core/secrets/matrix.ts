@@ -72,6 +72,9 @@ export interface SecretMatrix {
     isUnused?: IsUnused,
   ): { rows: NameRow[]; next: SecretName | undefined };
 
+  /** Returns a value as a cell has it. */
+  cellValueOf(row: SecretRow): CellValue;
+
   /** Returns how many names and values there are. */
   totals(): NameTotals;
 
@@ -203,22 +206,25 @@ class SecretMatrixService implements SecretMatrix {
     }
   }
 
+  cellValueOf(row: SecretRow): CellValue {
+    return {
+      id: row.id,
+      createdAt: row.createdAt,
+      ownerId: ownerId(row.owner),
+      owner: row.ownerName,
+      unreadable: this.#secrets.problemOf(row) !== null,
+      sealed: row.sealed,
+      canary: row.canary,
+      dueAt: row.dueAt,
+    };
+  }
+
   #nameRows(names: readonly SecretName[]): NameRow[] {
     const found = new Map(names.map((name) => [name, new Map<Scope, Cell>()]));
     for (const { count, row } of this.#rows.samples(names, NAMED_MAX)) {
       const cells = found.get(row.name)!;
       const named = cells.get(row.owner.scope)?.named ?? [];
-      const one: CellValue = {
-        id: row.id,
-        createdAt: row.createdAt,
-        ownerId: ownerId(row.owner),
-        owner: row.ownerName,
-        unreadable: this.#secrets.problemOf(row) !== null,
-        sealed: row.sealed,
-        canary: row.canary,
-        dueAt: row.dueAt,
-      };
-      cells.set(row.owner.scope, { count, named: [...named, one] });
+      cells.set(row.owner.scope, { count, named: [...named, this.cellValueOf(row)] });
     }
     return [...found].map(([name, cells]) => ({
       name,

@@ -8,6 +8,7 @@ import type { Keyring } from "../../keyring/keyring.ts";
 import type { SecretValue } from "../../keyring/secret_value.ts";
 import { pageOf } from "../../paging.ts";
 import {
+  type DuePlace,
   type Seal,
   type SecretFilter,
   type SecretRow,
@@ -67,6 +68,14 @@ export interface Secrets {
 
   /** Returns at most `limit` secrets with an id above `after`, in order of id; `next` is set if there are more. */
   list(filter: SecretFilter, after: number, limit: number): { secrets: SecretRow[]; next: SecretId | undefined };
+
+  /** Returns at most `limit` secrets that are due by a time, the one that is due longest first. */
+  due(
+    by: number,
+    filter: SecretFilter,
+    after: DuePlace | undefined,
+    limit: number,
+  ): { secrets: SecretRow[]; next: DuePlace | undefined };
 
   /** @throws AppError NotFound (404) */
   get(id: SecretId): SecretRow;
@@ -177,6 +186,17 @@ class SecretService implements Secrets {
 
   list(filter: SecretFilter, after: number, limit: number): { secrets: SecretRow[]; next: SecretId | undefined } {
     const page = pageOf(this.#rows.list(filter, after, limit + 1), limit, ({ id }) => id);
+    return { secrets: page.rows, next: page.next };
+  }
+
+  due(
+    by: number,
+    filter: SecretFilter,
+    after: DuePlace | undefined,
+    limit: number,
+  ): { secrets: SecretRow[]; next: DuePlace | undefined } {
+    const rows = this.#rows.due(by, filter, after, limit + 1);
+    const page = pageOf(rows, limit, ({ id, dueAt }) => ({ id, dueAt: dueAt! }));
     return { secrets: page.rows, next: page.next };
   }
 

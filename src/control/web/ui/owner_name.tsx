@@ -1,8 +1,10 @@
 // Implements how pages name the owner of a secret, and the dropdowns that choose one, which stay usable with thousands of
 // owners.
 
-import type { Owner, Scope } from "../../../ids.ts";
+import type { FunctionId, GroupId, Owner, Scope } from "../../../ids.ts";
+import type { RegisteredFunction } from "../../../core/functions/registry.ts";
 import type { SecretMatrix } from "../../../core/secrets/matrix.ts";
+import { idText } from "../../inputs/fields.ts";
 import { ChoiceField, Options, typedFind } from "./searchable_select.tsx";
 import type { Option, SelectFieldProps } from "./fields.tsx";
 import type { Web, WebDeps } from "../shell/deps.ts";
@@ -30,13 +32,23 @@ export function ScopedName({ scope, name, href }: { scope: Scope; name: string |
 /** How many entries a dropdown has at most. To find other owners, the user types a part of the name. */
 const OPTIONS_MAX = 1_000;
 
+interface Offered {
+  readonly scope: OwnedScope;
+  /** The groups whose keys are offered; undefined for those of all groups. */
+  readonly groups: readonly GroupId[] | undefined;
+}
+
 /** Returns the owners to choose from, by name; always includes the one with id `chosen`. */
-function ownerOptions(matrix: SecretMatrix, scope: OwnedScope, search: string, chosen: string): Option[] {
-  const found = matrix.owners(scope, search, OPTIONS_MAX);
+function ownerOptions(matrix: SecretMatrix, { scope, groups }: Offered, search: string, chosen: string): Option[] {
+  const found = groups === undefined
+    ? matrix.owners(scope, search, OPTIONS_MAX)
+    : matrix.keysOf(groups, search, OPTIONS_MAX);
   const options = found.map(({ id, name }) => ({ value: String(id), label: name }));
   if (chosen !== "" && !options.some(({ value }) => value === chosen)) {
     const name = matrix.ownerName(scope, Number(chosen));
-    if (name) options.unshift({ value: chosen, label: name });
+    // With a search, it may be one of these keys.
+    const why = groups === undefined || search !== "" ? "" : groups.length === 0 ? ", ignored" : ", cannot call it";
+    if (name) options.unshift({ value: chosen, label: name + why });
   }
   return options;
 }
@@ -48,19 +60,21 @@ interface OwnerFieldProps extends Omit<SelectFieldProps, "label" | "options"> {
   /** The id of the owner that is chosen; "" for none. */
   value: string;
   empty: string;
+  /** Offers only keys that can call this function. */
+  callable?: RegisteredFunction | undefined;
 }
 
-export function OwnerField({ matrix, scope, name, label, value, empty, ...rest }: OwnerFieldProps) {
+export function OwnerField({ matrix, scope, name, label, value, empty, callable, ...rest }: OwnerFieldProps) {
   return (
     <div class={`owner owner-${scope}`}>
       <ChoiceField
         name={name}
         label={label ?? SCOPE_LABELS[scope]}
         value={value}
-        options={ownerOptions(matrix, scope, "", value)}
+        options={ownerOptions(matrix, { scope, groups: callable?.keys }, "", value)}
         max={OPTIONS_MAX}
         empty={empty}
-        narrow={urlWithQuery(`${SECRETS}/owners`, { scope, field: name, empty })}
+        narrow={urlWithQuery(`${SECRETS}/owners`, { scope, field: name, empty, callable: callable?.id })}
         {...rest}
       />
     </div>
@@ -68,13 +82,14 @@ export function OwnerField({ matrix, scope, name, label, value, empty, ...rest }
 }
 
 /** Adds the route that narrows a dropdown. */
-export function addOwners(web: Web, { matrix }: WebDeps): void {
+export function addOwners(web: Web, { matrix, registry }: WebDeps): void {
   web.get(`${SECRETS}/owners`, (c) => {
-    const { scope, field = "", empty = "", find, ...fields } = c.req.query();
+    const { scope, field = "", empty = "", find, callable, ...fields } = c.req.query();
     const owned = OWNED_SCOPES.find((known) => known === scope);
     if (!owned) return c.notFound();
     const chosen = /^[1-9]\d{0,14}$/.exec(fields[field] ?? "")?.[0] ?? "";
-    const options = ownerOptions(matrix, owned, typedFind(find), chosen);
+    const groups = callable === undefined ? undefined : registry.get(idText<FunctionId>().parse(callable)).keys;
+    const options = ownerOptions(matrix, { scope: owned, groups }, typedFind(find), chosen);
     return c.html(<Options options={options} chosen={chosen} empty={empty} />);
   });
 }

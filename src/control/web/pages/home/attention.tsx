@@ -9,6 +9,7 @@ import type { WebDeps } from "../../shell/deps.ts";
 import { ButtonLink } from "../../ui/button.tsx";
 import { Ago, Time } from "../../ui/components.tsx";
 import { count, plural } from "../../ui/format.ts";
+import { namePath } from "../secrets/browse.tsx";
 import { requestPath } from "../logs/entries.tsx";
 
 /** How many functions are listed for each reason that they need attention. */
@@ -109,11 +110,27 @@ function canaryConcerns({ audit, now }: WebDeps): Concern[] {
   return fewOf(concerns, "more canaries were read");
 }
 
+/** How many overdue secrets are named, the one that is due longest first. */
+const OVERDUE_NAMED = 3;
+
 function dueConcerns({ secrets, now }: WebDeps): Concern[] {
-  const overdue = secrets.countDue(now());
+  const at = now();
+  const overdue = secrets.countDue(at);
   if (overdue === 0) return [];
+  const { secrets: longest } = secrets.due(at, {}, undefined, OVERDUE_NAMED);
   return [{
-    what: `${plural(overdue, "secret")} ${overdue === 1 ? "is" : "are"} expired or overdue.`,
+    what: (
+      <>
+        {plural(overdue, "secret")} {overdue === 1 ? "is" : "are"} expired or overdue:{" "}
+        {longest.map(({ name, dueAt }, index) => (
+          <>
+            {index > 0 && ", "}
+            <a href={namePath(name)}>{name}</a> (<Ago ms={dueAt!} now={at} />)
+          </>
+        ))}
+        {overdue > longest.length && ", …"}
+      </>
+    ),
     action: { href: "/web/secrets/due", label: "Replace them" },
   }];
 }

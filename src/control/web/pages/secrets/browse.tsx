@@ -15,6 +15,7 @@ import { OWNER_FIELDS } from "../../../inputs/secret_schemas.ts";
 import { Badge, ButtonLink, Empty, Pager, Time } from "../../ui/components.tsx";
 import { Icon, type IconName } from "../../icons/icon.tsx";
 import { SelectField, TextField } from "../../ui/fields.tsx";
+import type { SecretRow } from "../../../../store/secrets.ts";
 import type { Web, WebDeps } from "../../shell/deps.ts";
 import { OwnerField } from "../../ui/owner_name.tsx";
 import { count, plural } from "../../ui/format.ts";
@@ -279,10 +280,13 @@ interface Moment {
   readonly unused: ReadonlySet<SecretId>;
 }
 
+function momentOf(values: readonly CellValue[], { reads, now }: WebDeps): Moment {
+  return { now: now(), unused: reads.unusedAmong(values, now() - UNUSED_DAYS * DAY_MS) };
+}
+
 function Matrix({ rows, asked, deps }: { rows: readonly NameRow[]; asked: Asked; deps: WebDeps }) {
-  const now = deps.now();
   const values = rows.flatMap(({ cells }) => WIDEST_FIRST.flatMap((scope) => cells[scope].named));
-  const moment = { now, unused: deps.reads.unusedAmong(values, now - UNUSED_DAYS * DAY_MS) };
+  const moment = momentOf(values, deps);
   // A name unfolds with the whole filter except the search.
   const { q: _, ...unfolded } = asked;
   return (
@@ -367,13 +371,33 @@ function ScopeCell({ name, scope, cell, moment }: CellProps) {
   );
 }
 
-function Chip({ name, scope, value, moment: { now, unused } }: Omit<CellProps, "cell"> & { value: CellValue }) {
+/** The chip of a value, for a page that shows it: it takes the place of the one that is there. */
+export function ChangedChip({ row, deps }: { row: SecretRow; deps: WebDeps }) {
+  const value = deps.matrix.cellValueOf(row);
+  return (
+    <Chip
+      name={row.name}
+      scope={row.owner.scope}
+      value={value}
+      moment={momentOf([value], deps)}
+      hx-swap-oob="true"
+    />
+  );
+}
+
+function Chip(
+  { name, scope, value, moment: { now, unused }, ...rest }:
+    & Omit<CellProps, "cell">
+    & { value: CellValue; "hx-swap-oob"?: "true" },
+) {
   const { id, owner, ownerId, unreadable, sealed, canary, dueAt } = value;
   const one = scope === "global" ? { scope } : { scope, [OWNER_FIELDS[scope]]: ownerId };
   const isOverdue = dueAt !== null && dueAt <= now;
   const isDueSoon = dueAt !== null && !isOverdue && dueAt <= now + DUE_SOON_DAYS * DAY_MS;
   return (
     <a
+      id={`chip-${id}`}
+      {...rest}
       class={unreadable ? "chip bad" : isOverdue ? "chip warn" : "chip"}
       href={namePath(name, one)}
       data-unfold={`values-${name}`}

@@ -1,7 +1,7 @@
 // Implements the list of secrets that expire or are to be replaced soon.
 
 import { query } from "../../../inputs/fields.ts";
-import { cursorOf, cursorSchema } from "../../../inputs/secret_schemas.ts";
+import { dueCursorOf, dueCursorSchema } from "../../../inputs/secret_schemas.ts";
 import type { SecretRow } from "../../../../store/secrets.ts";
 import { DAY_MS } from "../../../../time.ts";
 import { Ago, Badge, ButtonLink, Empty, Pager } from "../../ui/components.tsx";
@@ -17,7 +17,7 @@ import { DUE_SOON_DAYS, viewPage } from "./views.tsx";
 export const DUE = `${SECRETS}/due`;
 const PAGE_SIZE = 50;
 
-const pageQuery = query({ after: cursorSchema });
+const pageQuery = query({ after: dueCursorSchema });
 
 export function addDue(web: Web, deps: WebDeps): void {
   const { secrets, now } = deps;
@@ -25,7 +25,7 @@ export function addDue(web: Web, deps: WebDeps): void {
   web.get(DUE, (c) => {
     const { after } = pageQuery.parse(c.req.query());
     const at = now();
-    const { secrets: rows, next } = secrets.list({ dueBy: at + DUE_SOON_DAYS * DAY_MS }, after, PAGE_SIZE);
+    const { secrets: rows, next } = secrets.due(at + DUE_SOON_DAYS * DAY_MS, {}, after, PAGE_SIZE);
     const overdue = secrets.countDue(at);
     return viewPage(c, deps, {
       view: "due",
@@ -47,7 +47,7 @@ export function addDue(web: Web, deps: WebDeps): void {
               {overdue > 0 ? `, of which ${plural(overdue, "is", "are")} overdue` : ""}.
             </p>
             <DueTable rows={rows} now={at} />
-            <Pager next={next === undefined ? undefined : `${DUE}?after=${cursorOf(next)}`} what="secrets" />
+            <Pager next={next === undefined ? undefined : `${DUE}?after=${dueCursorOf(next)}`} what="secrets" />
           </>
         ),
     });

@@ -34,7 +34,18 @@ export function addResolvePage(web: Web, deps: WebDeps): void {
         {asked.functionId === undefined ? <Example /> : <Answer asked={asked} deps={deps} />}
       </div>
     );
-    if (isPart(c)) return c.html(answer);
+    if (isPart(c)) {
+      return c.html(
+        <>
+          {answer}
+          {c.req.query("changed") === "function" && (
+            <hx-partial hx-target="#resolve-key" hx-swap="innerHTML">
+              <KeyField asked={asked} deps={deps} />
+            </hx-partial>
+          )}
+        </>,
+      );
+    }
     return viewPage(c, deps, {
       view: "resolve",
       title: "Resolve as…",
@@ -59,9 +70,9 @@ function withOnlyFunction(asked: Asked, { matrix }: WebDeps): Asked {
 }
 
 /** Attributes of a field whose change shows the answer at once. */
-function live(trigger: string) {
+function live(trigger: string, path = RESOLVE) {
   return {
-    "hx-get": RESOLVE,
+    "hx-get": path,
     "hx-trigger": trigger,
     "hx-include": "closest form",
     "hx-target": "#results",
@@ -70,25 +81,40 @@ function live(trigger: string) {
   };
 }
 
-function Question({ asked: { functionId, keyId, q }, deps: { matrix } }: { asked: Asked; deps: WebDeps }) {
+/** The keys that can call the function. */
+function KeyField({ asked, deps }: { asked: Asked; deps: WebDeps }) {
+  const call = asked.functionId === undefined ? undefined : callOf({ ...asked, keyId: undefined }, deps);
+  const target = typeof call === "string" ? undefined : call?.target;
   return (
-    <form method="get" action={RESOLVE} class="filters live resolve">
+    <OwnerField
+      matrix={deps.matrix}
+      scope="key"
+      name="keyId"
+      value={String(asked.keyId ?? "")}
+      empty="No key"
+      callable={target}
+      hint={target?.keys.length === 0 ? "The function is public: it ignores keys." : undefined}
+      {...live("change")}
+    />
+  );
+}
+
+function Question({ asked, deps }: { asked: Asked; deps: WebDeps }) {
+  const { functionId, q } = asked;
+  const { matrix } = deps;
+  return (
+    <form method="get" action={RESOLVE} class="filters hinted live resolve">
       <OwnerField
         matrix={matrix}
         scope="function"
         name="functionId"
         value={String(functionId ?? "")}
         empty="Choose a function"
-        {...live("change")}
+        {...live("change", `${RESOLVE}?changed=function`)}
       />
-      <OwnerField
-        matrix={matrix}
-        scope="key"
-        name="keyId"
-        value={String(keyId ?? "")}
-        empty="No key"
-        {...live("change")}
-      />
+      <div id="resolve-key" class="owner">
+        <KeyField asked={asked} deps={deps} />
+      </div>
       <TextField
         name="q"
         type="search"

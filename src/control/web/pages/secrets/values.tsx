@@ -12,7 +12,7 @@ import { secretName } from "../../../inputs/fields.ts";
 import { Empty, Pager } from "../../ui/components.tsx";
 import type { Web, WebDeps, WebEnv } from "../../shell/deps.ts";
 import { page } from "../../shell/layout.tsx";
-import { filterSchema, namePath, ownerOf, ownerParameters } from "./browse.tsx";
+import { ChangedChip, filterSchema, namePath, ownerOf, ownerParameters } from "./browse.tsx";
 import { isPart, secretOf } from "./one_secret.ts";
 import { Value, ValueBox } from "./value_card.tsx";
 import { SECRETS, secretWords, urlWithQuery } from "../../ui/secret_labels.ts";
@@ -55,6 +55,7 @@ export function addValues(web: Web, deps: WebDeps): void {
     return c.html(
       <>
         <Value row={row} deps={deps} />
+        <ChangedChip row={row} deps={deps} />
         {notice && (
           <hx-partial hx-target="#notices" hx-swap="innerHTML">
             <p class="notice">{notice}</p>
