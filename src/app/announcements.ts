@@ -52,7 +52,11 @@ export function openAnnouncements(
     keys: () => access.keys(),
     knowsBackups: !cluster,
     now,
-    ...settings.view({ unusedKeyDays: "webhooks.unused-key-days", oldBackupDays: "webhooks.old-backup-days" }),
+    ...settings.view({
+      unusedKeyDays: "webhooks.unused-key-days",
+      expiringKeyDays: "webhooks.expiring-key-days",
+      oldBackupDays: "webhooks.old-backup-days",
+    }),
   });
   const announcer = new Announcer({
     store,

@@ -83,6 +83,14 @@ export interface KeyRoll extends Pick<KeyLookups, "id" | "lookup" | "rolledAt" |
   readonly ciphertext: string;
 }
 
+/** Keys that expire in a period. Times are in milliseconds since 1970 UTC. */
+export interface Expiring {
+  readonly from: number;
+  readonly before: number;
+  /** Leaves out keys that were created or rolled for a shorter time, such as those of a job. */
+  readonly lifeMs: number;
+}
+
 export interface AccessStore {
   groups(): GroupRow[];
   group(id: GroupId): GroupRow | undefined;
@@ -133,8 +141,8 @@ export interface AccessStore {
   updateKey(row: Pick<KeyRow, "id" | "name" | "description" | "ciphertext" | "expiresAt">): void;
   setExpiry(id: KeyId, expiresAt: number | null): void;
 
-  /** Returns at most `limit` keys that expire in this period, the earliest first. */
-  expiring(from: number, before: number, limit: number): KeyRow[];
+  /** Returns at most `limit` keys as `Expiring` says, the earliest first. */
+  expiring(wanted: Expiring, limit: number): KeyRow[];
 
   /** Replaces the value. */
   rollKey(row: KeyRoll): void;
@@ -240,7 +248,8 @@ export function createAccessStore(db: Database, rows: RowCheck): AccessStore {
   );
   const setExpiry = db.prepareChange("UPDATE api_keys SET expires_at = ? WHERE id = ?");
   const expiring = db.prepare(
-    `${SELECT_KEY} WHERE k.expires_at >= ? AND k.expires_at < ? ORDER BY k.expires_at, k.id LIMIT ?`,
+    `${SELECT_KEY} WHERE k.expires_at >= ? AND k.expires_at < ?
+       AND k.expires_at - max(k.created_at, ifnull(k.rolled_at, 0)) > ? ORDER BY k.expires_at, k.id LIMIT ?`,
   );
   const deleteKey = db.prepareChange("DELETE FROM api_keys WHERE id = ?");
   const earlierUses = db.prepare("SELECT id, last_used_at AS at FROM api_keys WHERE last_used_at IS NOT NULL");
@@ -317,8 +326,8 @@ export function createAccessStore(db: Database, rows: RowCheck): AccessStore {
     setExpiry(id: KeyId, expiresAt: number | null): void {
       setExpiry.run(expiresAt, id);
     },
-    expiring: (from: number, before: number, limit: number): KeyRow[] =>
-      all<KeyRow & Row>(expiring, from, before, limit),
+    expiring: ({ from, before, lifeMs }: Expiring, limit: number): KeyRow[] =>
+      all<KeyRow & Row>(expiring, from, before, lifeMs, limit),
     rollKey({ id, lookup, ciphertext, rolledAt, previousLookup, previousUntil }: KeyRoll): void {
       rollKey.run(lookup, ciphertext, rolledAt, previousLookup, previousUntil, id);
     },

@@ -207,6 +207,71 @@ Deno.test("the progress of a rotation leads to its page where no script asks for
   await server.logged(/Key rotation to version 2 is done/);
 });
 
+Deno.test("a key gets an expiry by its forms, keeps it where nothing else is chosen, and is shown as expired", async () => {
+  let now = Date.parse("2030-01-01T12:34:56.789Z");
+  await using server = await startApp({ now: () => now });
+  await set(server, { "admin.session.idle-hours": 720, "admin.session.max-days": 365 });
+  const admin = await setUp(server);
+  const groupId = await createGroup(server, "callers");
+  const fields = (name: string, expires: string, expiresAt = "") => ({
+    groupId: String(groupId),
+    name,
+    expires,
+    expiresAt,
+  });
+  const wrong = [["date", "", "expiresAt"], ["date", "soon", "expiresAt"], ["date", "2029-12-31", "expiresAt"], [
+    "7",
+    "",
+    "expires",
+  ]];
+  for (const [expires = "", expiresAt, field] of wrong) {
+    const { status, text } = await admin.post("/web/keys/new", fields("acme", expires, expiresAt));
+    assert.equal(status, 400);
+    assert.match(text, new RegExp(`id="${field}-problem"`), text);
+  }
+  const made = [["in-a-month", "30", ""], ["on-a-day", "date", "2030-03-01"], ["for-ever", "never", ""]] as const;
+  for (const [name, expires, on] of made) {
+    assert.equal((await admin.submit("/web/keys/new", fields(name, expires, on))).status, 200);
+  }
+  const expiries = async () => {
+    const { body: { keys } } = await server.api("GET", "/api/keys?groupId=callers");
+    return keys.map(({ expiresAt }: { expiresAt: string | null }) => expiresAt);
+  };
+  const [month, day] = ["2030-01-31T12:34:56.789Z", "2030-03-01T00:00:00.000Z"];
+  assert.deepEqual(await expiries(), [month, day, null]);
+
+  const { body: { keys: [{ id }] } } = await server.api("GET", "/api/keys?groupId=callers");
+  const path = `/web/keys/${id}`;
+  const save = async (more: Record<string, string>) =>
+    (await admin.post(path, { version: await admin.versionOn(path), name: "renamed", description: "", ...more }))
+      .status;
+  assert.match((await admin.get(path)).text, /<option value="keep" selected[^>]*>On 2030-01-31 12:34 UTC, as it is</);
+  assert.equal(await save({ expires: "keep", expiresAt: "" }), 303);
+  assert.equal((await expiries())[0], month);
+  const roll = `${path}/roll`;
+  const rolled = await admin.submit(roll, { version: await admin.versionOn(roll), graceSeconds: "0", expires: "keep" });
+  assert.equal(rolled.status, 200);
+  assert.equal((await expiries())[0], month);
+
+  now = Date.parse(month) - 2 * 86_400_000;
+  assert.match((await admin.get("/web")).text, /The API key .*callers\/renamed.*expires <time[^>]*>in 2 days</);
+  assert.doesNotMatch((await admin.get(path)).text, /The key has expired/);
+  now = Date.parse(month);
+  assert.match(
+    (await admin.get("/web")).text,
+    /The API key .*callers\/renamed.*expired <time[^>]*>just now<.*its callers are refused/,
+  );
+  assert.match((await admin.get(path)).text, /The key has expired/);
+  assert.match((await admin.get("/web/keys")).text, /class="badge bad">expired/);
+  assert.equal(await save({ expires: "keep", expiresAt: "" }), 303);
+  const expired = await admin.get(roll);
+  assert.doesNotMatch(expired.text, /value="keep"/);
+  const kept = await admin.post(roll, { version: await admin.versionOn(roll), graceSeconds: "0", expires: "keep" });
+  assert.equal(kept.status, 400);
+  assert.equal(await save({ expires: "never", expiresAt: "" }), 303);
+  assert.equal((await expiries())[0], null);
+});
+
 Deno.test("a key is rolled by its form as by the API, and not by one that was opened before a change", async () => {
   await using server = await startApp();
   const admin = await setUp(server);

@@ -242,6 +242,7 @@ Deno.test("unused keys and old backups are announced once for each time, and not
       now: () => now,
       knowsBackups: true,
       unusedKeyDays: () => days,
+      expiringKeyDays: () => days,
       oldBackupDays: () => days,
     });
     assert.deepEqual([...check(["secret.due"])], []);
@@ -249,6 +250,53 @@ Deno.test("unused keys and old backups are announced once for each time, and not
   };
   assert.deepEqual(found(90), [["key.unused", "unused 1 1"], ["key.unused", `unused 1 ${9 * DAY_MS}`]]);
   assert.deepEqual(found(0), []);
+});
+
+Deno.test("a key is announced before it expires, once for each expiry, unless it was made for a shorter time", () => {
+  using there = temporaryStore();
+  let now = 100 * DAY_MS;
+  let days = 14;
+  const { access } = there.store;
+  const groupId = access.insertGroup({ name: "staging", description: "", now });
+  const add = (name: string, expiresAt: number | null) =>
+    access.insertKey({
+      groupId,
+      name,
+      description: "",
+      lookup: there.keyring.lookup(name),
+      ciphertext: "",
+      expiresAt,
+      now,
+    });
+  add("never", null);
+  add("job", now + 13 * DAY_MS);
+  const id = add("acme", now + 30 * DAY_MS);
+  const check = createChecks({
+    store: there.store,
+    failing: () => [],
+    keys: () => [],
+    now: () => now,
+    knowsBackups: false,
+    unusedKeyDays: () => 0,
+    expiringKeyDays: () => days,
+    oldBackupDays: () => 0,
+  });
+  const found = () => [...check(["key.expiring"])].map((one) => "topic" in one ? [one.topic, one.data.keyName] : []);
+  const expiry = now + 30 * DAY_MS;
+  assert.deepEqual(found(), []);
+  now = expiry - 14 * DAY_MS;
+  assert.deepEqual(found(), []);
+  now++;
+  assert.deepEqual(found(), [[`expiring ${id} ${expiry}`, "staging/acme"]]);
+  access.setExpiry(id, expiry + DAY_MS);
+  assert.deepEqual(found(), []);
+  days = 30;
+  assert.deepEqual(found(), [[`expiring ${id} ${expiry + DAY_MS}`, "staging/acme"]]);
+  days = 0;
+  assert.deepEqual(found(), []);
+  days = 30;
+  now = expiry + DAY_MS;
+  assert.deepEqual(found(), []);
 });
 
 /** An announcer at a time of its own, over a store with a webhook that wants everything. */
@@ -345,6 +393,7 @@ Deno.test("a function that keeps failing is announced once a day, and again once
       now: () => there.state.now,
       knowsBackups: false,
       unusedKeyDays: () => 0,
+      expiringKeyDays: () => 0,
       oldBackupDays: () => 1,
     })(wanted);
   there = await announcing(check);

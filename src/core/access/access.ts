@@ -6,7 +6,15 @@ import type { GroupId, GroupRef, KeyId } from "../../ids.ts";
 import { apiKeyAad } from "../../keyring/aad.ts";
 import { DecryptionError, type Keyring } from "../../keyring/keyring.ts";
 import type { SecretValue } from "../../keyring/secret_value.ts";
-import type { AccessStore, GroupRow, GroupSummary, KeyFilter, KeyHolder, KeyRow } from "../../store/access.ts";
+import type {
+  AccessStore,
+  Expiring,
+  GroupRow,
+  GroupSummary,
+  KeyFilter,
+  KeyHolder,
+  KeyRow,
+} from "../../store/access.ts";
 import { isUniqueViolation } from "../../store/database.ts";
 import type { SecretArchive } from "../../store/secret_archive.ts";
 import { setterOf } from "../../store/secrets.ts";
@@ -233,6 +241,10 @@ class AccessService implements Access {
 
   keySummary(id: KeyId): ListedKey {
     return this.#listing.keySummary(id);
+  }
+
+  expiring(wanted: Expiring, limit: number): KeyRow[] {
+    return this.#listing.expiring(wanted, limit);
   }
 
   keyCounts(): { total: number; neverUsed: number } {

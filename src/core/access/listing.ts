@@ -4,7 +4,10 @@ import { notFound } from "../../errors.ts";
 import type { GroupId, KeyId } from "../../ids.ts";
 import { pageOf } from "../../paging.ts";
 import type { Uses } from "./uses.ts";
-import type { AccessStore, GroupSummary, KeyFilter, KeySummary } from "../../store/access.ts";
+import type { AccessStore, Expiring, GroupSummary, KeyFilter, KeyRow, KeySummary } from "../../store/access.ts";
+
+/** How many days before its expiry a key is shown as about to expire. */
+export const SOON_DAYS = 14;
 
 /** When a key was last used. */
 export interface KeyUse {
@@ -41,6 +44,8 @@ export interface AccessListing {
   ): { keys: ListedKey[]; next: KeyId | undefined };
   /** @throws AppError NotFound (404) */
   keySummary(id: KeyId): ListedKey;
+  /** Returns at most `limit` keys that expire in a period, the earliest first. */
+  expiring(wanted: Expiring, limit: number): KeyRow[];
   keyCounts(): { total: number; neverUsed: number };
 }
 
@@ -69,6 +74,8 @@ export function createAccessListing(rows: AccessStore, uses: Uses<KeyId>): Acces
       if (!summary) throw notFound("API key", id);
       return withUses([summary], uses)[0]!;
     },
+
+    expiring: (wanted, limit) => rows.expiring(wanted, limit),
 
     keyCounts() {
       const total = rows.keyCount();

@@ -1,4 +1,5 @@
-// Finds what no event reports: secrets that are due, functions whose calls fail, unused API keys, old backups.
+// Finds what no event reports: secrets that are due, functions whose calls fail, API keys that expire or are unused, old
+// backups.
 
 import type { FunctionId } from "../../ids.ts";
 import type { DuePlace, SecretRow } from "../../store/secrets.ts";
@@ -13,9 +14,10 @@ const FUNCTIONS_MAX = 100;
 /** How often one is announced that keeps failing. */
 const FAILING_AGAIN_MS = DAY_MS;
 const SECRETS_PAGE = 500;
+const EXPIRING_MAX = 1_000;
 
 export interface ChecksOptions {
-  readonly store: Pick<Store, "secrets" | "functions" | "audit" | "announced">;
+  readonly store: Pick<Store, "secrets" | "functions" | "access" | "audit" | "announced">;
   /** Returns the functions whose calls failed since `sinceMs`, the worst first. */
   readonly failing: (
     sinceMs: number,
@@ -28,6 +30,7 @@ export interface ChecksOptions {
   readonly knowsBackups: boolean;
   /** With 0, none is announced; likewise below. */
   readonly unusedKeyDays: () => number;
+  readonly expiringKeyDays: () => number;
   readonly oldBackupDays: () => number;
 }
 
@@ -38,6 +41,7 @@ export function createChecks(options: ChecksOptions): Check {
   return function* (wanted) {
     if (wanted.includes("function.failing")) yield* failingFunctions(options);
     if (wanted.includes("secret.due")) yield* dueSecrets(options);
+    if (wanted.includes("key.expiring")) yield* expiringKeys(options);
     if (wanted.includes("key.unused")) yield* unusedKeys(options);
     if (wanted.includes("backup.old") && options.knowsBackups) yield* oldBackup(options);
   };
@@ -88,6 +92,24 @@ function* failingFunctions({ store, failing, now }: ChecksOptions): Iterable<Ann
   }
   for (const { topic, at: announcedAt } of store.announced.topics("failing ")) {
     if (!topics.has(topic) && announcedAt <= at - HOUR_MS) yield { ended: topic };
+  }
+}
+
+function* expiringKeys({ store: { access }, now, expiringKeyDays }: ChecksOptions): Iterable<Announcement> {
+  const [at, lifeMs] = [now(), expiringKeyDays() * DAY_MS];
+  if (lifeMs === 0) return;
+  for (
+    const { id, name, groupName, expiresAt } of access.expiring(
+      { from: at + 1, before: at + lifeMs, lifeMs },
+      EXPIRING_MAX,
+    )
+  ) {
+    yield {
+      type: "key.expiring",
+      topic: `expiring ${id} ${expiresAt}`,
+      at,
+      data: { keyId: id, keyName: `${groupName}/${name}`, expiresAt: isoTime(expiresAt) },
+    };
   }
 }
 

@@ -7,6 +7,7 @@ export const ANNOUNCEMENT_TYPES = {
   "secret.canary": "a canary was read, sent out or revealed",
   "function.failing": "at least five calls of a function failed within an hour, and half of all",
   "function.suspended": "a function is suspended because its processes keep dying",
+  "key.expiring": "an API key expires soon",
   "key.unused": "an API key was not used for a long time",
   "sign-in.new-place": "a user signed in from a network that they did not sign in from before",
   "rotation.failed": "the rotation of encryption keys failed",

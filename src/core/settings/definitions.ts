@@ -210,6 +210,13 @@ export const DEFINITIONS = {
     0,
     3_650,
   ),
+  "webhooks.expiring-key-days": integer(
+    "Announce expiring API keys",
+    "Days before its expiry at which an API key is announced to webhooks. Those of keys that were made for a shorter time are not. At 0, none is.",
+    14,
+    0,
+    3_650,
+  ),
   "webhooks.old-backup-days": integer(
     "Announce an old backup after",
     "Days after which the last backup is announced to webhooks as old. At 0, it is not.",

@@ -62,6 +62,10 @@ const KINDS: Readonly<Record<string, Kind>> = {
       `The function ${named(functionName ?? functionId)} is suspended, as its processes keep dying`,
     page: functionPage,
   },
+  "key.expiring": {
+    sentence: ({ keyName, expiresAt }) => `The API key ${named(keyName)} expires on ${day(expiresAt)}`,
+    page: ({ keyId }) => `/web/keys/${keyId}`,
+  },
   "key.unused": {
     sentence: ({ keyName, lastUsedAt, createdAt }) =>
       `The API key ${named(keyName)} ${

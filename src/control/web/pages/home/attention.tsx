@@ -2,6 +2,7 @@
 
 import type { Child } from "hono/jsx";
 import type { RegisteredFunction } from "../../../../core/functions/registry.ts";
+import { SOON_DAYS } from "../../../../core/access/listing.ts";
 import type { FunctionId } from "../../../../ids.ts";
 import { DAY_MS, HOUR_MS } from "../../../../time.ts";
 import { Icon } from "../../icons/icon.tsx";
@@ -16,6 +17,8 @@ import { requestPath } from "../logs/entries.tsx";
 const NAMED_MAX = 10;
 /** How many audit entries about secrets in responses are read. */
 const LEAKS_MAX = 200;
+/** Beyond this, API keys that expire are not counted. */
+const KEYS_MAX = 100;
 const ERROR_MAX_LENGTH = 300;
 
 interface Action {
@@ -48,6 +51,7 @@ export async function concernsOf(deps: WebDeps): Promise<Concern[]> {
     ...encryptionConcerns(deps),
     ...functions,
     ...leakConcerns(deps),
+    ...keyConcerns(deps),
     ...dueConcerns(deps),
     ...deps.sandboxWarnings.map((what) => ({ what })),
   ];
@@ -108,6 +112,24 @@ function canaryConcerns({ audit, now }: WebDeps): Concern[] {
     action: { href: "/web/audit?action=secret.canary", label: "By whom" },
   }));
   return fewOf(concerns, "more canaries were read");
+}
+
+/** Returns the keys that expired lately or will soon, without those that were made for a short time. */
+function keyConcerns({ access, now }: WebDeps): Concern[] {
+  const at = now();
+  const lifeMs = SOON_DAYS * DAY_MS;
+  const keys = access.expiring({ from: at - lifeMs, before: at + lifeMs, lifeMs }, KEYS_MAX);
+  const concerns = keys.map(({ id, groupName, name, expiresAt }) => ({
+    what: (
+      <>
+        The API key <a href={`/web/keys/${id}`}>{groupName}/{name}</a> {expiresAt! <= at ? "expired" : "expires"}{" "}
+        <Ago ms={expiresAt!} now={at} />
+        {expiresAt! <= at ? ": its callers are refused." : "."}
+      </>
+    ),
+    action: { href: `/web/keys/${id}#details`, label: "Change", of: ` the expiry of ${name}` },
+  }));
+  return fewOf(concerns, "or more other API keys expire");
 }
 
 /** How many overdue secrets are named, the one that is due longest first. */

@@ -19,6 +19,16 @@ import { page } from "../../shell/layout.tsx";
 import { FormToken } from "../../shell/submissions.tsx";
 import { count, parsePositiveInt, plural } from "../../ui/format.ts";
 import { DayChart } from "../home/day_chart.tsx";
+import {
+  Expiry,
+  EXPIRY_LABELS,
+  ExpiryFields,
+  expiryInput,
+  expiryOf,
+  expiryText,
+  type ExpiryValues,
+  readExpiry,
+} from "./expiry.tsx";
 import { FUNCTIONS_LISTED, KeyFunctions } from "./functions.tsx";
 import { LastUsed, Preview, secretsOf } from "./lists.tsx";
 import { previousValuePath } from "./roll.tsx";
@@ -26,9 +36,9 @@ import { SecretNames, SECRETS_NAMED } from "./secret_names.tsx";
 
 /** How many of its secrets are listed. */
 const SECRETS_LISTED = 8;
-const LABELS = { name: "Name", description: "Description" };
+const LABELS = { name: "Name", description: "Description", ...EXPIRY_LABELS };
 
-interface Values {
+interface Values extends ExpiryValues {
   readonly name: string;
   readonly description: string;
 }
@@ -40,9 +50,14 @@ export function addKey(web: Web, deps: WebDeps): void {
   formRoute(web, {
     path: "/web/keys/:id",
     subject: keyOf,
-    initial: ({ name, description }): Values => ({ name, description }),
-    read: (typed): Values => ({ name: fieldText(typed, "name"), description: fieldText(typed, "description") }),
-    schema: (values) => keyChange.parse(values),
+    initial: ({ name, description, expiresAt }): Values => ({ name, description, ...expiryOf(expiresAt) }),
+    read: (typed): Values => ({
+      name: fieldText(typed, "name"),
+      description: fieldText(typed, "description"),
+      ...readExpiry(typed),
+    }),
+    schema: ({ name, description, ...expiry }) =>
+      keyChange.parse({ name, description, ...expiryInput(expiry, deps.now()) }),
     act: ({ actor, subject, input, expected }) => commit(() => access.updateKey(actor, subject.id, input, expected)),
     page: (c, form) => keyPage(c, deps, form),
     then: (_, { subject }) => ({ to: `/web/keys/${subject.id}`, notice: "Saved." }),
@@ -74,6 +89,7 @@ function keyPage(c: Context<WebEnv>, deps: WebDeps, form: FormState<ListedKey, V
     ),
     children: (
       <>
+        <Expired keyRow={key} deps={deps} />
         <PreviousValue keyRow={key} deps={deps} />
         <KeyFacts keyRow={key} deps={deps} />
         <div class="key-columns">
@@ -97,7 +113,7 @@ function keyPage(c: Context<WebEnv>, deps: WebDeps, form: FormState<ListedKey, V
                     remove={{ href: `/web/keys/${key.id}/revoke`, label: "Revoke it" }}
                   />
                 )
-                : <KeyForm form={form} />}
+                : <KeyForm form={form} now={deps.now()} />}
             </Card>
           </div>
         </div>
@@ -121,6 +137,20 @@ function PreviousValue({ keyRow: key, deps: { access, now } }: { keyRow: ListedK
       <p>
         The key was rolled <Ago ms={key.rolledAt!} now={now()} />. Callers may send its previous value until{" "}
         <Time ms={until} /> (<Ago ms={until} now={now()} />).
+      </p>
+    </Notice>
+  );
+}
+
+/** Says that callers with the key are refused. */
+function Expired({ keyRow: { expiresAt }, deps: { access, now } }: { keyRow: ListedKey; deps: WebDeps }) {
+  if (expiresAt === null || !access.rolling.isExpired({ expiresAt })) return null;
+  return (
+    <Notice kind="warn" title="The key has expired">
+      <p>
+        Callers with it have been refused since <Time ms={expiresAt} />{" "}
+        (<Ago ms={expiresAt} now={now()} />). To let them in again, choose another time under{" "}
+        <a href="#details">Details</a> or roll the key; to delete it with its secrets, revoke it.
       </p>
     </Notice>
   );
@@ -157,8 +187,11 @@ function OwnSecrets({ keyRow: key, deps: { secrets } }: { keyRow: ListedKey; dep
   );
 }
 
-function KeyForm({ form: { subject: key, values, problems, status } }: { form: FormState<ListedKey, Values> }) {
-  const { id, name, description } = key;
+function KeyForm({ form: { subject: key, values, problems, status }, now }: {
+  form: FormState<ListedKey, Values>;
+  now: number;
+}) {
+  const { id, name, description, expiresAt } = key;
   return (
     <form method="post" novalidate>
       <FormToken />
@@ -166,13 +199,22 @@ function KeyForm({ form: { subject: key, values, problems, status } }: { form: F
       {status === 412
         ? (
           <Conflict
-            differences={differences(LABELS, { name, description }, { ...values })}
+            differences={differences(LABELS, {
+              name,
+              description,
+              expires: expiryText(expiryOf(expiresAt), expiresAt),
+            }, {
+              name: values.name,
+              description: values.description,
+              expires: expiryText(values, expiresAt),
+            })}
             reload={`/web/keys/${id}`}
           />
         )
         : <ProblemSummary problems={problems} labels={LABELS} />}
       <TextField name="name" label="Name" value={values.name} problems={problems} required autocomplete="off" />
       <TextArea name="description" label="Description" value={values.description} problems={problems} rows={2} />
+      <ExpiryFields values={values} problems={problems} stored={expiresAt} now={now} />
       <button type="submit">Save</button>
     </form>
   );
@@ -240,6 +282,9 @@ function KeyFacts({ keyRow: key, deps: { access, metrics, now } }: { keyRow: Lis
           <Ago ms={key.rolledAt} now={now()} />
         </Fact>
       )}
+      <Fact term="Expires">
+        <Expiry at={key.expiresAt} now={now()} />
+      </Fact>
       <Fact term="Last used">
         <LastUsed at={key.lastUsedAt} now={now()} />
       </Fact>

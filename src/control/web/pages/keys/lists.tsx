@@ -9,6 +9,7 @@ import { Ago, Badge, Button, ButtonLink, Empty, Fact, Facts, Pager } from "../..
 import { DataTable } from "../../ui/data_table.tsx";
 import type { WebDeps, WebEnv } from "../../shell/deps.ts";
 import { count, parsePositiveInt, plural } from "../../ui/format.ts";
+import { Expiry } from "./expiry.tsx";
 
 export const KEYS_PER_PAGE = 50;
 /** Shows the keys that were selected in a list, to revoke them. */
@@ -96,6 +97,7 @@ export function KeyTable({ label, keys, deps: { access, now, isAltered }, withGr
             ),
           },
           { label: "Last used", cell: ({ lastUsedAt }) => <LastUsed at={lastUsedAt} now={now()} /> },
+          { label: "Expires", cell: ({ expiresAt }) => <Expiry at={expiresAt} now={now()} /> },
           { label: "Created", cell: ({ createdAt }) => <Ago ms={createdAt} now={now()} /> },
           {
             label: "Secrets",

@@ -17,19 +17,21 @@ import { page } from "../../shell/layout.tsx";
 import { FormToken } from "../../shell/submissions.tsx";
 import { parsePositiveInt } from "../../ui/format.ts";
 import { functionIfThere, type ShownKeys } from "./created.tsx";
+import { EXPIRY_LABELS, ExpiryFields, expiryInput, type ExpiryValues, NEVER, readExpiry } from "./expiry.tsx";
 
 const LABELS = {
   groupId: "Group",
   group: "Name of the new group",
   name: "Name",
   description: "Description",
+  ...EXPIRY_LABELS,
   value: "Value",
 };
 /** The option for a group that is created with the key. */
 const NEW_GROUP = "new";
 const newKeyAndGroup = newKey.omit({ groupId: true }).extend({ group: groupName });
 
-interface Values {
+interface Values extends ExpiryValues {
   groupId: string;
   group: string;
   name: string;
@@ -54,12 +56,13 @@ export function addNewKey(web: Web, deps: WebDeps, shown: ShownKeys): void {
         groupId,
         ...suggested,
         description: "",
+        ...NEVER,
         value: "",
         letIn: target !== undefined && target.keys.length > 0,
       };
     },
     read: readValues,
-    schema: toNewKey,
+    schema: (values) => toNewKey(values, deps.now()),
     act: ({ actor, input }) => deps.commit(() => access.createKey(actor, input)),
     page: (c, form) => newPage(c, deps, form),
     then: async ({ id, groupId, value }, { c, subject: target, values }) => {
@@ -87,7 +90,7 @@ function suggestedNames(access: WebDeps["access"]): { group: string; name: strin
 
 function newPage(
   c: Context<WebEnv>,
-  { access, settings }: WebDeps,
+  { access, settings, now }: WebDeps,
   { subject: target, values, problems }: FormState<RegisteredFunction | undefined, Values>,
 ) {
   const managing = settings.get("api.access-groups");
@@ -130,6 +133,7 @@ function newPage(
           autocomplete="off"
         />
         <TextArea name="description" label="Description" value={values.description} problems={problems} rows={2} />
+        <ExpiryFields values={values} problems={problems} now={now()} />
         <TextField
           name="value"
           label="Value"
@@ -161,14 +165,15 @@ function newPage(
 }
 
 /** Parses the form with the API's schemas. @throws ZodError */
-function toNewKey({ groupId, group, name, description, value }: Values) {
-  const fields = { name, description, ...(value !== "" && { value }) };
+function toNewKey({ groupId, group, name, description, value, ...expiry }: Values, now: number) {
+  const fields = { name, description, ...expiryInput(expiry, now), ...(value !== "" && { value }) };
   if (groupId !== NEW_GROUP) {
     const wanted = newKey.parse({ ...fields, groupId: parsePositiveInt(groupId) });
     return { ...wanted, description };
   }
   const wanted = newKeyAndGroup.parse({ ...fields, group });
-  return { name: wanted.name, value: wanted.value, description, groupId: { name: wanted.group, description: "" } };
+  const { group: named, ...rest } = wanted;
+  return { ...rest, description, groupId: { name: named, description: "" } };
 }
 
 function readValues(typed: Typed): Values {
@@ -178,6 +183,7 @@ function readValues(typed: Typed): Values {
     group: text("group"),
     name: text("name"),
     description: text("description"),
+    ...readExpiry(typed),
     value: text("value"),
     letIn: text("letIn") === "yes",
   };

@@ -17,8 +17,13 @@ import { VersionField } from "../../ui/conflict.tsx";
 import { FieldSet, ProblemSummary } from "../../ui/fields.tsx";
 import { parsePositiveInt, plural } from "../../ui/format.ts";
 import type { ShownKeys } from "./created.tsx";
+import { EXPIRY_LABELS, ExpiryFields, expiryInput, expiryOf, type ExpiryValues, readExpiry } from "./expiry.tsx";
 
-const LABELS = { graceSeconds: "Old value" };
+const LABELS = { graceSeconds: "Old value", ...EXPIRY_LABELS };
+
+interface Values extends ExpiryValues {
+  readonly graceSeconds: string;
+}
 
 /** How long the old value is accepted, by seconds. */
 const GRACES: readonly (readonly [seconds: number, label: string, hint?: string])[] = [
@@ -42,10 +47,19 @@ export function addRoll(web: Web, deps: WebDeps, shown: ShownKeys): void {
   formRoute(web, {
     path: "/web/keys/:id/roll",
     subject: keyOf,
-    initial: (key) => ({ graceSeconds: String(access.rolling.previousUntil(key) === null ? SUGGESTED : 0) }),
-    read: (typed) => ({ graceSeconds: fieldText(typed, "graceSeconds") }),
-    schema: ({ graceSeconds }) =>
-      keyRoll.parse({ graceSeconds: /^\d{1,9}$/.test(graceSeconds) ? Number(graceSeconds) : undefined }),
+    initial: (key): Values => ({
+      graceSeconds: String(
+        access.rolling.previousUntil(key) === null && !access.rolling.isExpired(key) ? SUGGESTED : 0,
+      ),
+      // The expiry of an expired key cannot be kept.
+      ...(access.rolling.isExpired(key) ? { expires: "90", expiresAt: "" } : expiryOf(key.expiresAt)),
+    }),
+    read: (typed): Values => ({ graceSeconds: fieldText(typed, "graceSeconds"), ...readExpiry(typed) }),
+    schema: ({ graceSeconds, ...expiry }) =>
+      keyRoll.parse({
+        graceSeconds: /^\d{1,9}$/.test(graceSeconds) ? Number(graceSeconds) : undefined,
+        ...expiryInput(expiry, deps.now()),
+      }),
     act: ({ actor, subject, input, expected }) =>
       commit(() => ({
         preview: access.preview(access.key(subject.id)),
@@ -85,7 +99,7 @@ function trailOf({ id, name, groupId, groupName }: ListedKey) {
 function rollPage(
   c: Context<WebEnv>,
   deps: WebDeps,
-  { subject: key, values, problems, status }: FormState<ListedKey, { graceSeconds: string }>,
+  { subject: key, values, problems, status }: FormState<ListedKey, Values>,
 ) {
   const earlier = deps.access.rolling.previousUntil(key);
   return page(c, {
@@ -131,6 +145,12 @@ function rollPage(
             </label>
           ))}
         </FieldSet>
+        <ExpiryFields
+          values={values}
+          problems={problems}
+          stored={deps.access.rolling.isExpired(key) ? undefined : key.expiresAt}
+          now={deps.now()}
+        />
         <FormActions submit="Roll key" cancel={`/web/keys/${key.id}`} />
       </form>
     ),
