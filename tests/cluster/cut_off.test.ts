@@ -105,6 +105,31 @@ Deno.test("a node that is cut off refuses calls and the questions of running one
     await healthIs(b, 200);
     assert.equal((await a.server.api("GET", "/api/secrets/by-name/X?scope=global")).status, 404);
   });
+  await t.step(
+    "an error that something else has caused cuts nodes off, which serve again when it is undone",
+    async () => {
+      for (
+        const [cause, undo, message] of [
+          ["ALTER TABLE log_head RENAME TO gone", "ALTER TABLE gone RENAME TO log_head", /a table is missing/],
+          ["ALTER TABLE nodes RENAME mac TO mc", "ALTER TABLE nodes RENAME mc TO mac", /tables were altered/],
+          [
+            `CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RAISE ''no''; END';
+           CREATE TRIGGER refuse BEFORE UPDATE ON nodes EXECUTE FUNCTION refuse()`,
+            "DROP FUNCTION refuse CASCADE",
+            /a trigger refuses a statement \(no\)/,
+          ],
+        ] as const
+      ) {
+        await postgres.query(`SET search_path = crude_functions; ${cause}`);
+        for (const node of [a, b]) await healthIs(node, 503);
+        assert.deepEqual(await once(a, "/api/secrets"), { status: 503, code: "CutOff" }, cause);
+        while (!message.test(b.server.logs())) await new Promise((resolve) => setTimeout(resolve, 20));
+        await postgres.query(`SET search_path = crude_functions; ${undo}`);
+        for (const node of [a, b]) await healthIs(node, 200);
+      }
+      assert.equal((await b.server.api("GET", "/run/read")).body, "value-three");
+    },
+  );
   await t.step("a node that is stopped says so, and no change waits for it", async () => {
     await b.stop();
     const { nodes } = (await a.server.api("GET", "/api/cluster")).body;

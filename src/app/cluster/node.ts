@@ -152,6 +152,9 @@ export function createNode(
   let pending = "";
   /** Why the lease is not renewed, if that is known; a sentence. */
   let obstacle = "";
+  /** The same, as the attempts to renew it have found. */
+  let refusedBy = "";
+  const reasonOf = (error: StoreUnavailable) => error.message.replace(" Nothing was changed.", "");
   const follow = async (): Promise<void> => {
     try {
       await look();
@@ -164,7 +167,7 @@ export function createNode(
       } else if (error instanceof StoreUnavailable) {
         // Without PostgreSQL the rows stay as they were, and the lease lapses.
         if (lease.isLive) return;
-        const why = error.message.replace(" Nothing was changed.", "");
+        const why = reasonOf(error);
         if (why !== obstacle) report("warn", why);
         obstacle = why;
       } else stopServing(error);
@@ -175,8 +178,9 @@ export function createNode(
     const refusal = serving.refusal();
     if (serving.stoppedBy) return refusal;
     if (refusal && serving.heldBackBy) return serving.heldBackBy;
-    if (refusal?.code !== "CutOff" || obstacle === "") return refusal;
-    return new AppError(refusal.code, refusal.status, `This node is cut off: ${obstacle}`);
+    const why = obstacle || refusedBy;
+    if (refusal?.code !== "CutOff" || why === "") return refusal;
+    return new AppError(refusal.code, refusal.status, `This node is cut off: ${why}`);
   };
   const forget = async (): Promise<void> => {
     try {
@@ -205,6 +209,13 @@ export function createNode(
               ? "This node has given up its lease."
               : "This node is cut off: it has not renewed its lease in time.",
           ),
+        onAttempt(error) {
+          if (error && lease.isLive) return;
+          const why = error ? reasonOf(error) : "";
+          // Otherwise it was reported.
+          if (why !== refusedBy && why !== "" && why !== obstacle) report("warn", why);
+          refusedBy = why;
+        },
         onFatal: stopServing,
         isHeldBack: () => serving.heldBackBy !== undefined,
       });

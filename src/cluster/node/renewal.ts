@@ -30,6 +30,8 @@ export interface RenewalOptions {
   readonly pause: (ms: number, until: Promise<void>) => Promise<void>;
   /** Is called when the lease has begun, and when it was noticed that it has lapsed. */
   readonly onLease: (isLive: boolean) => void;
+  /** Is called with why an attempt to renew or to begin the lease has failed, and without a reason when one has not. */
+  readonly onAttempt?: (error: StoreUnavailable | undefined) => void;
   /** Is called once if the node must not serve any more: its row is not its own, or the log was tampered with. */
   readonly onFatal: (error: unknown) => void;
   /** Reports whether the node must not serve for now: it then gives up its lease, and takes none. */
@@ -206,11 +208,13 @@ export class Renewal {
       this.#acknowledged = Math.max(this.#acknowledged, row.applied);
       this.#learned(head.seq);
       this.#catchUp(head.seq);
+      this.#options.onAttempt?.(undefined);
       return lease.extend(sent);
     } catch (error) {
       // The row may have been stored all the same, so that the next one has a greater counter.
       this.#row = { ...this.#row, counter: row.counter };
       if (!(error instanceof StoreUnavailable)) throw error;
+      this.#options.onAttempt?.(error);
       return false;
     }
   }
@@ -220,8 +224,9 @@ export class Renewal {
     try {
       return await this.#tryJoin();
     } catch (error) {
-      if (error instanceof StoreUnavailable || error instanceof EntryPending) return false;
-      throw error;
+      if (error instanceof StoreUnavailable) this.#options.onAttempt?.(error);
+      else if (!(error instanceof EntryPending)) throw error;
+      return false;
     }
   }
 
@@ -241,6 +246,7 @@ export class Renewal {
     this.#row = row;
     this.#acknowledged = row.applied;
     this.#hasJoined = true;
+    this.#options.onAttempt?.(undefined);
     await replica.catchUp(head.seq);
     if (isHeldBack?.() || !lease.begin(sent)) return false;
     this.#showLease();

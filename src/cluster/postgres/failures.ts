@@ -39,8 +39,25 @@ const UNAVAILABLE: readonly (readonly [state: string, why: string])[] = [
   ["25P03", "it ended a transaction that was idle for too long"],
   ["25006", "it does not accept writes, as a standby does not"],
   ["40", "it rolled back a transaction"],
+  ["57P04", "its database was dropped"],
   ["58", "its system reported an error"],
   ["XX", "it reported an internal error"],
+];
+
+/**
+ * States that nothing in this program causes, by class: an operator, a restored dump or a trigger does. Once that is undone,
+ * everything continues. Shown with PostgreSQL's message.
+ */
+const FOREIGN: readonly (readonly [state: string, why: string])[] = [
+  ["0A000", "its tables were altered"],
+  ["26000", "a session was reset"],
+  ["42P01", "a table is missing"],
+  ["42703", "its tables were altered"],
+  ["42804", "its tables were altered"],
+  ["42883", "its tables were altered"],
+  ["54", "a limit was exceeded"],
+  ["55", "it refuses a statement"],
+  ["P0", "a trigger refuses a statement"],
 ];
 
 /** Of Node's sockets and of the client. */
@@ -73,6 +90,8 @@ export function unavailability(error: unknown): string | undefined {
   if (typeof code !== "string") return undefined;
   const why = NETWORK[code] ?? UNAVAILABLE.find(([state]) => code.startsWith(state))?.[1];
   if (why !== undefined) return why;
+  const foreign = FOREIGN.find(([state]) => code.startsWith(state))?.[1];
+  if (foreign !== undefined) return `${foreign} (${message})`;
   // Deno reports some errors of sockets without Node's code.
   return /^(?:read|write|connect) E[A-Z]+/.test(String(message)) ? "the connection failed" : undefined;
 }
