@@ -1,7 +1,8 @@
 // Searches a response for secrets that were disclosed to its call; reports it or withholds the response.
 
 import type { DisclosedSecrets, DisclosedValue, Masking } from "../masking/masking.ts";
-import type { Matcher } from "../masking/matcher.ts";
+import type { Matcher, Span } from "../masking/matcher.ts";
+import { decodingsOf } from "../masking/decodings.ts";
 import { CallFailure } from "../sandbox/host/failure.ts";
 import type { CallResponse } from "../sandbox/host/invocation.ts";
 import type { FlatHeaders } from "../sandbox/wire/protocol.ts";
@@ -39,6 +40,10 @@ export interface GuardOptions {
 const encoder = new TextEncoder();
 const NOTHING = new Uint8Array(0);
 const UNSURE: Findings = { names: [], certain: false };
+/** The most bytes that a form has for each character of a value, except for lists with much white space. */
+const FORM_BYTES_MAX = 64;
+/** The most bytes before a piece that are decoded again with it: a handler may send pieces of one byte. */
+const CONTEXT_MAX_BYTES = 4 * 1024;
 /** A piece is not held back for fewer possible bytes of a value: streams would be delayed by coincidence. */
 const OPEN_MIN_BYTES = 4;
 
@@ -179,6 +184,8 @@ class Search implements LeakSearch {
   readonly #reported = new Set<string>();
   /** The end of the pieces so far that may begin a value. */
   #open: Uint8Array = NOTHING;
+  /** The end of the pieces so far in which an encoded value may have begun. */
+  #context: Uint8Array = NOTHING;
 
   constructor(masking: Masking, disclosed: DisclosedSecrets) {
     this.#masking = masking;
@@ -200,7 +207,8 @@ class Search implements LeakSearch {
   whole(bytes: Uint8Array): Findings | undefined {
     if (this.#disclosed.overflowed) return UNSURE;
     if (this.#disclosed.values.size === 0) return undefined;
-    return this.#findings(this.#matcher.find(bytes, this.#disclosed.values)?.spans);
+    const found = this.#matcher.find(bytes, this.#disclosed.values);
+    return this.#findings(found && this.#withDecoded(found.spans, bytes));
   }
 
   piece(bytes: Uint8Array): Findings | undefined {
@@ -215,10 +223,30 @@ class Search implements LeakSearch {
     const found = matcher.find(searched, this.#disclosed.values);
     const { from } = matcher.openEnd(searched, this.#disclosed.values);
     this.#open = searched.slice(from);
-    const findings = this.#findings(found?.spans);
+    const findings = this.#findings(found && this.#withDecoded(found.spans, this.#withContext(bytes)));
     const names = findings?.names.filter((name) => !this.#reported.has(name)) ?? [];
     for (const name of names) this.#reported.add(name);
     return findings && names.length > 0 ? { ...findings, names } : undefined;
+  }
+
+  /** Returns a piece with the end of those before it, in which an encoded value may have begun. */
+  #withContext(piece: Uint8Array): Uint8Array {
+    const searched = this.#context.length === 0 ? piece : joined(this.#context, piece);
+    let longest = 1;
+    for (const { value } of this.#disclosed.values) longest = Math.max(longest, value.length);
+    this.#context = searched.slice(-Math.min(FORM_BYTES_MAX * longest, CONTEXT_MAX_BYTES));
+    return searched;
+  }
+
+  /** Adds what the bytes contain once they are decoded; returns undefined if that search would take too long. */
+  #withDecoded(spans: readonly Span<DisclosedValue>[], bytes: Uint8Array): Span<DisclosedValue>[] | undefined {
+    const all = [...spans];
+    for (const decoded of decodingsOf(bytes)) {
+      const found = this.#matcher.find(decoded, this.#disclosed.values);
+      if (!found) return undefined;
+      all.push(...found.spans);
+    }
+    return all;
   }
 
   unsearchable(): Findings | undefined {
@@ -230,7 +258,7 @@ class Search implements LeakSearch {
     return this.#masking.matcherFor(this.#disclosed)!;
   }
 
-  #findings(spans: { of: DisclosedValue }[] | undefined): Findings | undefined {
+  #findings(spans: readonly Span<DisclosedValue>[] | undefined): Findings | undefined {
     if (!spans) return { names: unique([...this.#disclosed.values]), certain: false };
     return spans.length === 0 ? undefined : { names: unique(spans.map(({ of }) => of)), certain: true };
   }
