@@ -4,6 +4,7 @@
 import { decideAdmission, type KeyDirectory } from "../core/access/directory.ts";
 import { maySecretBeAsked, narrows } from "../core/functions/permissions.ts";
 import type { RegisteredFunction, Registry } from "../core/functions/registry.ts";
+import type { AppError } from "../errors.ts";
 import type { FunctionId, SecretName } from "../ids.ts";
 import type { SealableCaller } from "./secrets/broker.ts";
 import type { ObservedCaller } from "./secrets/disclosures.ts";
@@ -32,6 +33,7 @@ export class RunCaller implements ObservedCaller, SealableCaller, HostedCaller {
   readonly disclosed: DisclosedSecrets;
   readonly onTrial: ObservedCaller["onTrial"];
   readonly onAsked: ObservedCaller["onAsked"];
+  refusedBy: AppError | undefined;
   readonly #rights: Rights;
   /** The function and the key when the call was admitted. */
   readonly #admittedTo: RegisteredFunction;

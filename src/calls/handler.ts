@@ -240,6 +240,12 @@ export function createRun(deps: RunDependencies): Run {
         logCall(deps, call, "warn", "exec_reject", `The call was ended: ${revoked().message}`);
         return asPage(refusalNow(request, path, requestId), ownHost);
       }
+      if (caller?.refusedBy && isRefused(error)) {
+        ended("refused");
+        trace?.failed("refused");
+        logCall(deps, call, "warn", "exec_reject", `The call was ended: ${caller.refusedBy.message}`);
+        return asPage(notServing(caller.refusedBy, requestId), ownHost);
+      }
       ended(outcomeOf(error));
       trace?.failed(error instanceof CallFailure ? error.kind : "bug");
       return asPage(failureResponse(error, call, deps), ownHost);
@@ -265,7 +271,7 @@ function isServiceWorker(request: Request): boolean {
   return request.headers.get("service-worker") === "script";
 }
 
-/** Reports whether `error` can result from the loss of the call's right: the call was ended, or a secret refused. */
+/** Reports whether `error` can result from a refusal: the call lost its right and was ended, or a secret was refused. */
 function isRefused(error: unknown): boolean {
   return error instanceof CallFailure && (error.kind === "revoked" || error.kind === "threw");
 }

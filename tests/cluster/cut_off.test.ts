@@ -36,6 +36,14 @@ const READ_ON = `export default (c, ctx) => new Response(new ReadableStream({
   },
 }));`;
 
+/** Asks for a secret until that is refused, and does not expect it. */
+const READ_ALWAYS = `export default async (c, ctx) => {
+  while (true) {
+    await ctx.getSecret("TOKEN");
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+};`;
+
 Deno.test("a node that is cut off refuses calls and the questions of running ones, and recovers", async (t) => {
   await using postgres = await startPostgres();
   await using cluster = await TestCluster.start(postgres, 2);
@@ -47,14 +55,17 @@ Deno.test("a node that is cut off refuses calls and the questions of running one
   await put(a, "value-one");
   await deploy(a.server, "read", READ, { responseGuard: "off" });
   await deploy(a.server, "on", READ_ON, { responseGuard: "off" });
+  await deploy(a.server, "always", READ_ALWAYS, { responseGuard: "off" });
   const admin = await setUp(b.server);
   await t.step("calls, API and pages are refused, health says so, metrics and the state are served", async () => {
+    const running = once(b, "/run/always");
     const { body } = await fetch(`${b.server.url}/run/on`);
     const chunks = body!.pipeThrough(new TextDecoderStream())[Symbol.asyncIterator]();
     let text = (await chunks.next()).value;
     b.proxy.hold();
     for (let chunk = await chunks.next(); !chunk.done; chunk = await chunks.next()) text += chunk.value;
     assert.equal(text, "value-one refused");
+    assert.deepEqual(await running, { status: 503, code: "CutOff" });
     await healthIs(b, 503);
     for (const path of ["/run/read", "/api/secrets", "/web"]) {
       assert.deepEqual(await once(b, path), { status: 503, code: "CutOff" }, path);

@@ -1,6 +1,7 @@
 // Answers handlers' questions for secrets, and reports every value that it discloses. Runs in the host only, where
 // values are decrypted at the last moment.
 
+import type { AppError } from "../../errors.ts";
 import type { Scope, SecretId } from "../../ids.ts";
 import type { SealedUse } from "../../sealed.ts";
 import type { GivenValue, SealedValues } from "../../sandbox/host/sealed_values.ts";
@@ -115,6 +116,8 @@ const ANSWER_BYTES = 512;
 export interface SealableCaller extends Caller {
   /** Those that it was given. */
   readonly sealed: SealedValues;
+  /** Why this node refused to answer one of its questions; undefined if it has refused none. */
+  refusedBy?: AppError | undefined;
 }
 
 export class SecretBroker<C extends SealableCaller> {
@@ -140,7 +143,10 @@ export class SecretBroker<C extends SealableCaller> {
    */
   answer(caller: C, kind: QuestionKind, name: string, scope: string | null): unknown {
     const refused = this.#serving?.callRefusal();
-    if (refused) throw refused;
+    if (refused) {
+      caller.refusedBy = refused;
+      throw refused;
+    }
     const scopes: Scope[] = [];
     const answered = this.#observer.asked(caller, kind, name);
     try {
