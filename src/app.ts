@@ -30,6 +30,8 @@ export interface AppOptions {
    * for a moment each saves a process for each module.
    */
   readonly checksLoads?: boolean;
+  /** Whether processes are started before a function needs one, which they are by default, as the settings say. */
+  readonly startsSpares?: boolean;
   readonly development?: Development;
 }
 
@@ -49,8 +51,8 @@ export interface App extends AsyncDisposable {
  *   stays open
  */
 export async function createApp(config: Config, options: AppOptions = {}): Promise<App> {
-  const { print = (line) => console.log(line), now = Date.now, warnings = [], checksLoads = true, development } =
-    options;
+  const { print = (line) => console.log(line), now = Date.now, warnings = [], development } = options;
+  const { checksLoads = true, startsSpares = true } = options;
   const host: Host = {
     config,
     log: createLog(print, () => new Date(now())),
@@ -58,6 +60,7 @@ export async function createApp(config: Config, options: AppOptions = {}): Promi
     now,
     startedAt: now(),
     checksLoads,
+    startsSpares,
     development,
   };
   await using opened = new AsyncDisposableStack();

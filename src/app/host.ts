@@ -14,6 +14,8 @@ export interface Host {
   readonly startedAt: number;
   /** Whether saved and deployed code is loaded once to check it. */
   readonly checksLoads: boolean;
+  /** Whether processes are started before a function needs one. */
+  readonly startsSpares: boolean;
   readonly development: Development | undefined;
 }
 

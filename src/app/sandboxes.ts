@@ -42,7 +42,7 @@ export interface Sandboxes {
 /** `endpoint` is known once the server listens, before the first process starts. */
 export async function openSandboxes(
   opened: AsyncDisposableStack,
-  { config, log, now }: Host,
+  { config, log, now, startsSpares }: Host,
   parts: ClusterPart & Data & Domain & Code & Telemetry,
   endpoint: Endpoint,
 ): Promise<Sandboxes> {
@@ -78,21 +78,22 @@ export async function openSandboxes(
   connectedHosts.observe(runtime.auditsPermissions, observations.metrics.hasAny());
   const onTrial = hostsOnTrial({ logs, metrics, nameServers, isNews: oncePerMinute<string>(now) });
   const disclosures = new Disclosures({ ...parts, log, now });
+  const limits = settings.view({
+    maxProcesses: "sandbox.max-processes",
+    maxCalls: "sandbox.max-calls",
+    maxPerFunction: "sandbox.max-processes-per-function",
+    spareProcesses: "sandbox.spare-processes",
+    idleSeconds: "sandbox.idle-seconds",
+    maxCallMs: "sandbox.max-call-ms",
+    revocationGraceMs: "sandbox.revocation-grace-ms",
+    callsMemoryMb: "sandbox.calls-memory-mb",
+  });
   const pool = new Pool<RunCaller>({
     process,
     health,
     answerer: new SecretBroker<RunCaller>(new SecretLookup(store, keyring, now), disclosures, parts.cluster?.serving),
     sealedSender: (net) => egress.sender(net),
-    limits: settings.view({
-      maxProcesses: "sandbox.max-processes",
-      maxCalls: "sandbox.max-calls",
-      maxPerFunction: "sandbox.max-processes-per-function",
-      spareProcesses: "sandbox.spare-processes",
-      idleSeconds: "sandbox.idle-seconds",
-      maxCallMs: "sandbox.max-call-ms",
-      revocationGraceMs: "sandbox.revocation-grace-ms",
-      callsMemoryMb: "sandbox.calls-memory-mb",
-    }),
+    limits: startsSpares ? limits : { ...limits, spareProcesses: () => 0 },
     onStart: observeStarts({ metrics, masking, conditions, traces }),
     onLog: createSandboxLog({ logs, masking, log, isNews: oncePerMinute<string>(now) }),
     onBackgroundEnd: ({ functionId }, outcome, durationMs) =>

@@ -27,6 +27,8 @@ async function inheritedLocksEnd<T>(create: () => Promise<T>): Promise<T> {
 export interface StartAppOptions extends Omit<ServerOptions, "prepare"> {
   /** Whether it loads saved code to check it, in a process for each module; only tests of what is found need that. */
   checksLoads?: boolean;
+  /** Whether it starts processes before a function needs one, as it does outside of tests; most tests use none of them. */
+  startsSpares?: boolean;
   /** Whether its end waits for running requests, such as those that a browser sends without being asked. */
   drains?: boolean;
   /** The clock of the server. */
@@ -38,7 +40,7 @@ export interface StartAppOptions extends Omit<ServerOptions, "prepare"> {
  * its folders are removed at the end of the test.
  */
 export async function startApp(
-  { env = {}, folder, checksLoads = false, drains = false, now = Date.now }: StartAppOptions = {},
+  { env = {}, folder, drains = false, ...options }: StartAppOptions = {},
 ): Promise<Server> {
   const home = folder ?? await Deno.makeTempDir({ prefix: "crude-functions-test-" });
   const dataDir = join(home, "data");
@@ -49,7 +51,8 @@ export async function startApp(
   const removeHome = async () => {
     if (folder === undefined) await Deno.remove(home, { recursive: true });
   };
-  const create = () => createApp(config, { print: (line) => printed.add(`${line}\n`), checksLoads, now });
+  const print = (line: string) => printed.add(`${line}\n`);
+  const create = () => createApp(config, { print, checksLoads: false, startsSpares: false, ...options });
   const app = await create().catch(async (error) => {
     if (folder !== undefined && error instanceof FolderInUseError) return await inheritedLocksEnd(create);
     await removeHome();

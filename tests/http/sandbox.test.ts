@@ -464,7 +464,7 @@ Deno.test("a changed sandbox.timeout-ms is in force for a process that is there 
 });
 
 Deno.test("a function's first call is given a process that was started ahead, and others are started", async () => {
-  await using server = await startApp();
+  await using server = await startApp({ startsSpares: true });
   await deploy(server, "first", `export default (c) => c.text("first")`);
   await deploy(server, "second", `export default (c) => c.text("second")`);
   await run(server, "/first");
@@ -479,7 +479,7 @@ Deno.test("a function's first call is given a process that was started ahead, an
 });
 
 Deno.test("with sandbox.spare-processes at 0 no process is started ahead", async () => {
-  await using server = await startApp();
+  await using server = await startApp({ startsSpares: true });
   await set(server, { "sandbox.spare-processes": 0 });
   await deploy(server, "only", `export default (c) => c.text("only")`);
   for (let n = 0; n < 2; n++) {
