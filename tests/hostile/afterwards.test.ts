@@ -10,7 +10,7 @@ import { WASM_LOOP } from "./wasm_loop.ts";
 const TIMEOUT_MS = paced(1_000);
 const LIMITS: FunctionFields = { timeoutMs: TIMEOUT_MS };
 /** Killing and reaping takes milliseconds; this allows for a machine that is busy with the other attacks. */
-const REAPED_MS = paced(2_000);
+const REAPED_MS = paced(10_000);
 
 /** Started by a call that is answered; nothing of it may go on for long. */
 const AFTERWARDS: Readonly<Record<string, string>> = {

@@ -388,8 +388,10 @@ const firstSeen = new Map<string, string>();
 
 /** Ids of a server's sandbox processes, of those that run the function `name` if it is given; from /proc. */
 export function sandboxes(server: Server, name?: string): number[] {
-  const children = Deno.readTextFileSync(`/proc/${server.pid}/task/${server.pid}/children`).trim();
-  return children.split(" ").filter(Boolean).map(Number).filter((pid) => {
+  const list = () => Deno.readTextFileSync(`/proc/${server.pid}/task/${server.pid}/children`).trim().split(" ");
+  // Twice: a list that is read while one of them ends may lack another, proc_pid_children(5).
+  const children = new Set([...list(), ...list()].filter(Boolean).map(Number));
+  return [...children].filter((pid) => {
     const known = `${pid} ${startOf(pid)}`;
     const code = firstSeen.get(known) ?? codeFolder(argumentsOf(pid).split("\0"));
     if (code === undefined) return false;

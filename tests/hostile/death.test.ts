@@ -128,6 +128,11 @@ const BOMBS: Readonly<Record<string, [statements: string, ...others: number[]]>>
   ],
   "timers": [`for (;;) setTimeout(() => {}, 1e9, new Array(100).fill(1));`, 500, 504],
   "promises": [`const kept = []; for (;;) kept.push(new Promise(() => {}).then(() => {}));`, 500],
+  "promises of which each waits for the next": [
+    `const turn = () => Promise.resolve().then(turn); await turn();`,
+    500,
+    504,
+  ],
   "unhandled rejections": [`for (;;) Promise.reject(new Error("x".repeat(1000)));`, 500, 504],
   "messages to oneself": [
     `const { port1, port2 } = new MessageChannel(); for (;;) port1.postMessage(new Uint8Array(1 << 16).fill(1));`,

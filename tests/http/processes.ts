@@ -25,6 +25,11 @@ export function supervised({ pid: host, dataDir }: Server): number[] {
 
 /** Ids of the processes that any thread of `pid` has started. */
 export function childrenOf(pid: number): number[] {
+  // Twice: a list that is read while one of them ends may lack another, proc_pid_children(5).
+  return [...new Set([...listed(pid), ...listed(pid)])];
+}
+
+function listed(pid: number): number[] {
   return [...Deno.readDirSync(`/proc/${pid}/task`)].flatMap(({ name }) => {
     try {
       return Deno.readTextFileSync(`/proc/${pid}/task/${name}/children`).trim().split(" ").filter(Boolean).map(Number);
