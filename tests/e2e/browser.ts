@@ -171,8 +171,8 @@ export async function openAccountMenu(page: Page): Promise<void> {
   await page.getByRole("button", { name: "Account menu of" }).click();
 }
 
-/** Asserts that axe finds no violation of WCAG 2.2 AA on the page as it is now. */
-export async function assertAccessible(page: Page, rules = RULES): Promise<void> {
+/** Asserts that axe finds no violation of WCAG 2.2 AA on the page as it is now, or in these parts of it. */
+export async function assertAccessible(page: Page, rules = RULES, parts?: readonly string[]): Promise<void> {
   // With its styles: a click is over when the next page begins.
   await page.waitForLoadState();
   if (await page.evaluate("globalThis.axe === undefined")) {
@@ -180,19 +180,24 @@ export async function assertAccessible(page: Page, rules = RULES): Promise<void>
   }
   // Axe describes every element that is right, too, unless it is told not to: a third of its time.
   const options = JSON.stringify({ runOnly: rules, resultTypes: ["violations"] });
-  const { violations } = await page.evaluate(`axe.run(document, ${options})`) as AxeResults;
+  const { violations } = await page.evaluate(
+    `axe.run(${parts ? JSON.stringify(parts) : "document"}, ${options})`,
+  ) as AxeResults;
   const told = violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join(" | ")}`);
   assert.deepEqual(told, [], `on ${page.url()}`);
 }
 
-/** The same in light and dark, wide and narrow, and that it fits: all rules once, afterwards what can differ. */
-export async function assertGoodEverywhere(page: Page): Promise<void> {
+/**
+ * The same in light and dark, wide and narrow, and that it fits: all rules once, afterwards what can differ. Of a very
+ * long page, `parts` can be those selectors that have one of everything: the colours need most of axe's time.
+ */
+export async function assertGoodEverywhere(page: Page, parts?: readonly string[]): Promise<void> {
   const wide = page.viewportSize()!;
   await assertAccessible(page);
   await page.emulateMedia({ colorScheme: "dark" });
-  await assertAccessible(page, ["color-contrast"]);
+  await assertAccessible(page, ["color-contrast"], parts);
   await page.setViewportSize(NARROW);
-  await assertAccessible(page, RULES_OF_LOOKS);
+  await assertAccessible(page, RULES_OF_LOOKS, parts);
   await assertFits(page);
   await page.emulateMedia({ colorScheme: "light" });
   await page.setViewportSize(wide);

@@ -3,14 +3,12 @@
 
 import assert from "node:assert/strict";
 import type { Response } from "playwright-core";
+import type { Server } from "../http/server.ts";
 import { createKey, createSecret, deploy, run } from "../http/handlers.ts";
 import { startApp } from "./app.ts";
 import { post } from "../http/deploying.ts";
 import { addressesOn, kindOf } from "./page_crawl.ts";
-import { assertGoodEverywhere, closeBrowser, openBrowser, signIn } from "./browser.ts";
-
-Deno.test.beforeAll(openBrowser);
-Deno.test.afterAll(closeBrowser);
+import { assertGoodEverywhere, closeBrowser, openBrowser, signIn, type Visit } from "./browser.ts";
 
 /** Leaves whatever it is put into: an attribute, a text area, a title, a script, a template. */
 const ATTACK = `'"></title></textarea></option></script></template><img src=x onerror=alert(1) data-gained>`;
@@ -41,21 +39,34 @@ function assertGuarded(response: Response): void {
 /** The page that `crude login` opens, without the name that the terminal's machine has. */
 const TERMINAL = `terminal?challenge=${"a".repeat(43)}&proof=${"a".repeat(43)}&state=${"a".repeat(22)}&port=1`;
 
-/** Looking at all pages in one test takes too long on a busy machine. */
-const PARTS: Record<string, (place: string) => boolean> = {
-  "of secrets, keys and users": (place) => OF_SECRETS.test(place),
-  "of all else": (place) => !OF_SECRETS.test(place),
-};
-const OF_SECRETS = /^\/web\/(?:secrets|keys|users|account|sign-in|setup|announcements)(?:\/|$)/;
-
-for (const [part, isLookedAt] of Object.entries(PARTS)) {
-  Deno.test(`pages ${part} are accessible and fit, and nothing that is named or typed becomes a part of a page`, () =>
-    visitEveryPage(isLookedAt));
+/** What the attacker has made, on one server for all tests of this file. */
+interface Attacked {
+  readonly server: Server;
+  readonly id: number;
+  readonly key: { readonly id: number; readonly value: string };
+  readonly file: string;
+  /** Of a call. */
+  readonly path: string;
 }
 
-/** Opens all pages, and looks at those whose place is `isLookedAt`. */
-async function visitEveryPage(isLookedAt: (place: string) => boolean): Promise<void> {
-  await using server = await startApp();
+let attacked: Attacked;
+
+Deno.test.beforeAll(async () => {
+  await openBrowser();
+  attacked = await attack(await startApp());
+});
+Deno.test.afterAll(async () => {
+  await closeBrowser();
+  await attacked.server[Symbol.asyncDispose]();
+});
+
+/** The server runs on from test to test, and with it what Deno would take for a test's own. */
+function test(name: string, fn: () => void | Promise<void>): void {
+  Deno.test({ name, sanitizeOps: false, sanitizeResources: false, fn });
+}
+
+/** Names everything after the attack. */
+async function attack(server: Server): Promise<Attacked> {
   const made = async (path: string, body: unknown) => {
     const { status, body: answer } = await server.api("POST", path, body);
     assert.equal(status, 201, `${path}: ${JSON.stringify(answer)}`);
@@ -88,8 +99,12 @@ async function visitEveryPage(isLookedAt: (place: string) => boolean): Promise<v
   }
   const path = `/${encodeURI(DENSE_ATTACK)}/7`;
   assert.equal((await run(server, `${path}?fail=1&q=${encodeURIComponent(ATTACK)}`, key.value)).status, 500);
+  return { server, id, key, file, path };
+}
 
-  await using visit = await signIn(server);
+/** Signs in, and watches each answer and whether a script of the attack runs. */
+async function watchedVisit(): Promise<{ visit: Visit; assertNothingGained: (where: string) => Promise<void> }> {
+  const visit = await signIn(attacked.server);
   const { page } = visit;
   page.on("response", assertGuarded);
   const alerts: string[] = [];
@@ -101,9 +116,65 @@ async function visitEveryPage(isLookedAt: (place: string) => boolean): Promise<v
     assert.equal(await page.locator(GAINED).count(), 0, where);
     assert.deepEqual(alerts, [], where);
   };
+  return { visit, assertNothingGained };
+}
 
+/** The pages that are known so far. Each is opened once, by the first test that looks at pages of its place. */
+const waiting: string[] = [];
+const seen = new Set<string>();
+const kinds = new Map<string, number>();
+const looked = new Set<string>();
+
+function add(path: string): void {
+  const ofKind = kinds.get(kindOf(path)) ?? 0;
+  if (seen.has(path) || ofKind === 2) return;
+  kinds.set(kindOf(path), ofKind + 1);
+  seen.add(path);
+  waiting.push(path);
+}
+
+const placeOf = (path: string): string => kindOf(path).split(" ")[0]!;
+const OF_SECRETS = /^\/web\/(?:secrets|keys|users|account|sign-in|setup|announcements)(?:\/|$)/;
+
+/** Looking at all pages in one test takes too long on a busy machine. */
+const PARTS: Record<string, (place: string) => boolean> = {
+  "of secrets, keys and users": (place) => OF_SECRETS.test(place),
+  "of all else": (place) => !OF_SECRETS.test(place),
+  "that only others lead to": () => true,
+};
+
+for (const [part, isOfPart] of Object.entries(PARTS)) {
+  test(
+    `pages ${part} are accessible and fit, and nothing that is named or typed becomes a part of a page`,
+    () => visitPages(isOfPart),
+  );
+}
+
+/** Opens the pages whose place is `isOfPart` and those of them that they lead to, and looks at one of each place. */
+async function visitPages(isOfPart: (place: string) => boolean): Promise<void> {
+  const { visit, assertNothingGained } = await watchedVisit();
+  await using _ = visit;
+  const { page } = visit;
+  if (seen.size === 0) await addFirstPages(visit);
+  while (true) {
+    const at = waiting.findIndex((path) => isOfPart(placeOf(path)));
+    if (at < 0) return;
+    const [path] = waiting.splice(at, 1) as [string];
+    await page.goto(path);
+    await assertNothingGained(path);
+    const place = placeOf(path);
+    const isWhole = await page.locator("h1").count() > 0;
+    if (isWhole && !looked.has(place)) await assertGoodEverywhere(page);
+    looked.add(place);
+    for (const next of await addressesOn(page)) add(next);
+  }
+}
+
+/** Adds the pages that the others are found from, and those that no link has this address of. */
+async function addFirstPages({ context }: Visit): Promise<void> {
+  const { server, file } = attacked;
   // By hand: a browser would refuse such an address.
-  const invited = await visit.context.request.post("/web/users", {
+  const invited = await context.request.post("/web/users", {
     form: { name: ATTACK.slice(-100), email: `${DENSE_ATTACK}@example.com` },
     headers: { Origin: server.url },
   });
@@ -117,25 +188,15 @@ async function visitEveryPage(isLookedAt: (place: string) => boolean): Promise<v
     ...["setup?token", "nowhere?x", `${TERMINAL}&machine`],
   ].map((asked) => `/web/${asked}=${encodeURIComponent(ATTACK)}`);
   const replaced = `/web/history/2/file?${new URLSearchParams({ path: file })}`;
-  const waiting = ["/web", `/web/${encodeURIComponent(ATTACK)}`, replaced, ...inQueries];
-  const seen = new Set(waiting);
-  const kinds = new Map(waiting.map((path) => [kindOf(path), 2]));
-  const looked = new Set<string>();
-  for (let path = waiting.shift(); path !== undefined; path = waiting.shift()) {
-    await page.goto(path);
-    await assertNothingGained(path);
-    const [place] = kindOf(path).split(" ");
-    const isWhole = await page.locator("h1").count() > 0;
-    if (isWhole && isLookedAt(place!) && !looked.has(place!)) await assertGoodEverywhere(page);
-    looked.add(place!);
-    for (const next of await addressesOn(page)) {
-      const ofKind = kinds.get(kindOf(next)) ?? 0;
-      if (seen.has(next) || ofKind === 2) continue;
-      kinds.set(kindOf(next), ofKind + 1);
-      seen.add(next);
-      waiting.push(next);
-    }
+  const first = ["/web", `/web/${encodeURIComponent(ATTACK)}`, replaced, ...inQueries];
+  for (const path of first) {
+    seen.add(path);
+    kinds.set(kindOf(path), 2);
+    waiting.push(path);
   }
+}
+
+test("every kind of page was found", () => {
   const changes = ["history/1/compare", "history/1/restore", "history/1/purge", "deployments/1/rollback"];
   for (
     const kind of [
@@ -149,7 +210,13 @@ async function visitEveryPage(isLookedAt: (place: string) => boolean): Promise<v
   ) {
     assert.ok([...kinds.keys()].some((one) => one.startsWith(`/web/${kind} `)), `no link led to ${kind}`);
   }
+});
 
+test("nothing of a line that comes while it is followed, of a revealed value and of an answer becomes a part of a page", async () => {
+  const { server, id, key, path } = attacked;
+  const { visit, assertNothingGained } = await watchedVisit();
+  await using _ = visit;
+  const { page } = visit;
   await page.goto("/web/logs");
   await page.getByText("Live", { exact: true }).waitFor();
   const before = await page.locator(".entry").count();
@@ -166,8 +233,10 @@ async function visitEveryPage(isLookedAt: (place: string) => boolean): Promise<v
   await page.goto(`/web/functions/${id}`);
   await page.locator(".cm-content").waitFor();
   await page.getByLabel(":id").fill("7");
-  await page.getByLabel("API key", { exact: true }).selectOption(String(key.id));
+  await page.getByLabel("API key", { exact: true }).selectOption(
+    String(key.id),
+  );
   await page.getByRole("button", { name: "Send" }).click();
   await page.getByText("Status 200").waitFor();
   await assertNothingGained("an answer");
-}
+});

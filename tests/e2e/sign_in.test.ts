@@ -175,7 +175,14 @@ Deno.test("the API's own page can be read by everybody, finds an operation, and 
   assert.match(await operation.textContent() ?? "", /If-Match.*FunctionChange.*412/s);
   await operation.getByRole("link", { name: "FunctionChange" }).click();
   assert.match(await page.locator("#schema-FunctionChange").textContent() ?? "", /timeoutMs/);
-  await assertGoodEverywhere(page);
+  const parts = [
+    ".api-frame > header",
+    "[aria-labelledby=credentials]",
+    "[aria-labelledby=tag-functions]",
+    "#schema-FunctionChange",
+  ];
+  for (const part of parts) assert.equal(await page.locator(part).count(), 1, part);
+  await assertGoodEverywhere(page, parts);
   await page.getByRole("link", { name: "Crude Functions", exact: true }).click();
   await page.waitForURL("/web");
 });
