@@ -27,7 +27,7 @@ const GUIDE = "docs/secrets-management.md";
 /** What a checkout has that the server does not need, and what only a server that ran leaves. */
 const NOT_COPIED = [".git", "code", "data", "docs", "node_modules", "tests"];
 /** For a session that hangs; longer than any of them takes, also where packages have to be fetched first. */
-const SESSION_TIMEOUT_MS = 180_000;
+const SESSION_TIMEOUT_MS = 120_000;
 
 Deno.test("README's session does what README says, from its start command to its stop", async () => {
   const blocks = shellBlocks("README.md");
