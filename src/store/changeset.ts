@@ -17,6 +17,12 @@ export interface RowChange {
   readonly after?: RecordedValues;
 }
 
+/** A changeset and the changes that it consists of. */
+export interface OrderedChanges {
+  readonly bytes: Uint8Array;
+  readonly changes: readonly RowChange[];
+}
+
 const KINDS: Record<number, RowChange["kind"]> = { 18: "insert", 23: "update", 9: "delete" };
 const TABLE = "T".charCodeAt(0);
 
@@ -31,16 +37,18 @@ export function* rowChanges(changeset: Uint8Array): Generator<RowChange> {
  * in their first column. SQLite has tables in the order of their first change, and rows in that of a hash table.
  * `depthOf` returns how many tables a table refers to, one behind the other.
  */
-export function inOrderOfReferences(changeset: Uint8Array, depthOf: (table: string) => number): Uint8Array {
+export function inOrderOfReferences(changeset: Uint8Array, depthOf: (table: string) => number): OrderedChanges {
   const tables: { readonly name: string; readonly header: Uint8Array; readonly changes: Part[] }[] = [];
   for (const part of parts(changeset)) {
     if (part.change) tables.at(-1)!.changes.push(part);
     else tables.push({ name: part.table, header: part.bytes, changes: [] });
   }
   tables.sort((a, b) => depthOf(b.name) - depthOf(a.name));
-  return Buffer.concat(
-    tables.flatMap(({ header, changes }) => [header, ...changes.sort(byFirstColumn).map(({ bytes }) => bytes)]),
-  );
+  for (const { changes } of tables) changes.sort(byFirstColumn);
+  return {
+    changes: tables.flatMap(({ changes }) => changes.map(({ change }) => change!)),
+    bytes: Buffer.concat(tables.flatMap(({ header, changes }) => [header, ...changes.map(({ bytes }) => bytes)])),
+  };
 }
 
 function byFirstColumn({ change: a }: Part, { change: b }: Part): number {

@@ -9,6 +9,7 @@ import { type RecordedValues, type RowChange, rowChanges } from "./changeset.ts"
 /** The primary error code of all violations of constraints: https://www.sqlite.org/rescode.html#constraint */
 const CONSTRAINT = 19;
 const PRIMARY_CODE = 0xff;
+export const CONSTRAINT_FOREIGN_KEY = 787;
 
 /** The rows of this node are not those of the other nodes. */
 export class DivergedError extends Error {
@@ -29,15 +30,57 @@ export class ChangesetApplier {
   }
 
   /**
-   * Makes the changes, within a transaction, which has to be rolled back if this throws; returns them. Foreign keys are
-   * checked by the commit, as rows come before those that they refer to.
+   * Makes the changes, within a transaction, which has to be rolled back if this throws; returns them. What foreign keys
+   * require may only be checked by the commit.
    * @throws DivergedError if the rows are not those that the changes were made from
    */
   apply(changeset: Uint8Array): readonly RowChange[] {
     this.#forgetOldSchema();
-    // Until the end of the transaction. Takes effect as it is compiled, so that it cannot be prepared.
-    this.#db.exec("PRAGMA defer_foreign_keys = ON");
     const changes = [...rowChanges(changeset)];
+    if (this.#isSimple(changes)) this.#applySimple(changes);
+    else this.#applyAny(changes);
+    return changes;
+  }
+
+  /**
+   * Reports whether changes that were made can certainly be made again, one row after the other: no row takes what another
+   * one has to give up before, and no deletion changes other rows.
+   */
+  isSimple(changes: readonly RowChange[]): boolean {
+    this.#forgetOldSchema();
+    return this.#isSimple(changes);
+  }
+
+  #isSimple(changes: readonly RowChange[]): boolean {
+    const byTable = Map.groupBy(changes, ({ table }) => this.#table(table));
+    const related = new Set<Table>();
+    for (const [table, own] of byTable) {
+      if (own.length > 1 && !table.areIndependent(own)) return false;
+      for (const name of table.parents) {
+        const parent = this.#table(name);
+        if (parent !== table && byTable.has(parent)) related.add(table).add(parent);
+        // No order of tables helps rows of one.
+        if (parent === table && own.length > 1) return false;
+      }
+    }
+    const ofRelated = [...related].flatMap((table) => byTable.get(table)!.map((change) => table.effectOf(change)));
+    // Rows can be deleted after those that refer to them, and inserted before: one order is enough unless both happen.
+    return ofRelated.every((effect) => effect === "frees") || ofRelated.every((effect) => effect === "takes" || !effect);
+  }
+
+  #applySimple(changes: readonly RowChange[]): void {
+    for (const change of changes) if (change.kind === "delete") this.#makeNow(change);
+    // Rows come before those that they refer to.
+    for (const change of inReverseOrderOfTables(changes)) if (change.kind !== "delete") this.#makeNow(change);
+  }
+
+  #makeNow(change: RowChange): void {
+    if (!this.#make(change)) throw new DivergedError("a constraint does not hold");
+  }
+
+  #applyAny(changes: readonly RowChange[]): void {
+    // Until the end of the transaction; the commit checks them. SQLite compiles all statements again after it.
+    this.#db.exec("PRAGMA defer_foreign_keys = ON");
     /** Those that a unique value of a row prevents that is changed later. */
     let waiting: RowChange[] = [];
     changes.forEach((change, index) => {
@@ -49,7 +92,6 @@ export class ChangesetApplier {
       waiting = this.#makeAll(waiting.map((one) => one.kind === "update" ? this.#table(one.table).park(one) : one));
       if (waiting.length > 0) throw new DivergedError("a constraint does not hold");
     });
-    return changes;
   }
 
   /** Makes changes in an order that the constraints allow; returns those that no order allows. */
@@ -68,7 +110,9 @@ export class ChangesetApplier {
     try {
       if (table.make(change)) return true;
     } catch (error) {
-      if ((((error as { errcode?: number }).errcode ?? 0) & PRIMARY_CODE) !== CONSTRAINT) throw error;
+      const { errcode = 0 } = error as { errcode?: number };
+      if ((errcode & PRIMARY_CODE) !== CONSTRAINT) throw error;
+      if (errcode === CONSTRAINT_FOREIGN_KEY) throw new DivergedError("a foreign key does not hold");
       if (change.kind !== "insert" || !table.has(change.values)) return false;
       throw new DivergedError("a row exists already");
     }
@@ -97,6 +141,10 @@ class Table {
   readonly #key: readonly number[];
   /** The columns of each unique index, by position. */
   readonly #unique: readonly (readonly number[])[];
+  /** Whether more than the equality of values decides about some unique index: a condition, an expression, a collation. */
+  readonly #hasOtherUnique: boolean;
+  /** The tables that it refers to. */
+  readonly parents: readonly string[];
   /** By the positions of the columns that an update changes; there are as many as the program has kinds of updates. */
   readonly #updates = new Map<string, StatementSync>();
   #insert: StatementSync | undefined;
@@ -114,10 +162,37 @@ class Table {
     this.columns = columns.map((column) => quoted(column.name));
     this.#key = columns.flatMap(({ pk }, index) => pk > 0 ? [index] : []);
     const indices = db.prepare(
-      `SELECT json_group_array(column.cid) AS columns FROM pragma_index_list(?) list, pragma_index_info(list.name) column
-       WHERE list."unique" = 1 GROUP BY list.name`,
-    ).all(name) as { columns: string }[];
+      `SELECT json_group_array(part.cid) AS columns, max(list.partial OR part.cid < 0 OR part.coll <> 'BINARY') AS isOther
+       FROM pragma_index_list(?) list, pragma_index_xinfo(list.name) part
+       WHERE list."unique" = 1 AND part.key = 1 GROUP BY list.name`,
+    ).all(name) as { columns: string; isOther: number }[];
     this.#unique = indices.map((index) => JSON.parse(index.columns) as number[]);
+    this.#hasOtherUnique = indices.some(({ isOther }) => isOther === 1);
+    const parents = db.prepare('SELECT DISTINCT "table" AS name FROM pragma_foreign_key_list(?)').all(name);
+    this.parents = (parents as { name: string }[]).map((parent) => parent.name);
+  }
+
+  /** Returns what a change does to unique values: whether another row can have them afterwards, or must not before. */
+  effectOf({ kind, after }: RowChange): "takes" | "frees" | "exchanges" | undefined {
+    if (kind !== "update") return kind === "insert" ? "takes" : "frees";
+    const isUnique = (index: number) =>
+      this.#key.includes(index) || this.#unique.some((columns) => columns.includes(index));
+    return this.#hasOtherUnique || after!.some((value, index) => value !== undefined && isUnique(index))
+      ? "exchanges"
+      : undefined;
+  }
+
+  /** Reports whether several changes can be made in any order, as far as unique values are concerned. */
+  areIndependent(changes: readonly RowChange[]): boolean {
+    const byEffect = Map.groupBy(changes, (change) => this.effectOf(change));
+    const [taking, freeing] = [byEffect.get("takes") ?? [], byEffect.get("frees") ?? []];
+    if (byEffect.has("exchanges")) return false;
+    if (taking.length === 0 || freeing.length === 0) return true;
+    if (this.#hasOtherUnique) return false;
+    return this.#unique.every((columns) => {
+      const freed = new Set(freeing.map(({ values }) => textOf(values, columns)));
+      return !taking.some(({ values }) => freed.has(textOf(values, columns)));
+    });
   }
 
   /**
@@ -178,8 +253,21 @@ class Table {
   }
 }
 
+/** The rows of a table stay in their order. */
+function inReverseOrderOfTables(changes: readonly RowChange[]): RowChange[] {
+  return [...Map.groupBy(changes, ({ table }) => table).values()].reverse().flat();
+}
+
 function at(values: RecordedValues, indices: Iterable<number>): SQLInputValue[] {
   return [...indices].map((index) => values[index]!);
+}
+
+/** Equal values have equal texts, also an integer and a real number. */
+function textOf(values: RecordedValues, columns: readonly number[]): string {
+  return JSON.stringify(columns.map((column) => {
+    const value = values[column]!;
+    return typeof value === "bigint" || typeof value === "number" ? [Number(value)] : value;
+  }));
 }
 
 /** Returns a random value of the same type. */

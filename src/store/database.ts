@@ -3,8 +3,8 @@
 import { chmodSync, closeSync, existsSync, openSync } from "node:fs";
 import { DatabaseSync, type Session, type SQLInputValue, type StatementSync } from "node:sqlite";
 import { messageOf } from "../errors.ts";
-import { inOrderOfReferences, type RowChange } from "./changeset.ts";
-import { ChangesetApplier, DivergedError } from "./changeset_apply.ts";
+import { inOrderOfReferences, type OrderedChanges, type RowChange } from "./changeset.ts";
+import { ChangesetApplier, CONSTRAINT_FOREIGN_KEY, DivergedError } from "./changeset_apply.ts";
 import { DataFolderError } from "./data_folder.ts";
 
 /** How long a statement waits for another connection's lock (a backup, the command line). */
@@ -29,7 +29,6 @@ export type Migration = string | { readonly sql: string; readonly run: (db: Data
 
 /** Of https://www.sqlite.org/rescode.html */
 const CONSTRAINT_UNIQUE = 2067;
-const CONSTRAINT_FOREIGN_KEY = 787;
 
 export type Row = Record<string, unknown>;
 
@@ -87,7 +86,7 @@ export class Database {
   #depthOf: ((table: string) => number) | undefined;
   readonly #applier: ChangesetApplier;
   /** Of a change that is being recorded: its parts so far, and the session of the last one, if it is not the first. */
-  #recording: { readonly parts: Uint8Array[]; session: Session | undefined } | undefined;
+  #recording: { readonly parts: OrderedChanges[]; session: Session | undefined } | undefined;
 
   private constructor(db: DatabaseSync, { synchronous }: Schema) {
     this.#db = db;
@@ -193,13 +192,13 @@ export class Database {
 
   /**
    * Runs `work` in a transaction that is rolled back, and returns the changesets of what it did, in order. They can be
-   * applied: they were tried. Everything that `work` throws is thrown.
+   * applied: they were tried unless that is certain. Everything that `work` throws is thrown.
    */
-  record<T>(work: () => T): { result: T; parts: readonly Uint8Array[] } {
+  record<T>(work: () => T): { result: T; parts: readonly OrderedChanges[] } {
     if (this.#inTransaction) throw new Error("a change was recorded within a transaction");
     this.#begin.run();
     this.#inTransaction = true;
-    const parts: Uint8Array[] = [];
+    const parts: OrderedChanges[] = [];
     this.#recording = { parts, session: undefined };
     let result: T;
     try {
@@ -216,7 +215,7 @@ export class Database {
       this.#changes.count++;
       this.#guard!.end(false, false);
     }
-    if (parts.length > 0) this.#try(parts);
+    if (!parts.every(({ changes }) => this.#applier.isSimple(changes))) this.#try(parts);
     return { result, parts };
   }
 
@@ -242,10 +241,10 @@ export class Database {
    * Foreign keys are not checked: they held when the changes were made, and the same rows result.
    * @throws DivergedError if the changes that this database has just made could not be made again
    */
-  #try(parts: readonly Uint8Array[]): void {
+  #try(parts: readonly OrderedChanges[]): void {
     this.#begin.run();
     try {
-      for (const part of parts) this.#applier.apply(part);
+      for (const { bytes } of parts) this.#applier.apply(bytes);
     } finally {
       if (this.#db.isTransaction) this.#rollback.run();
     }

@@ -2,7 +2,7 @@
 // same rows, bit by bit, with the same MACs and the same head over them.
 
 import type { AuthenticatedRows } from "./authenticated_rows.ts";
-import { type RowChange, rowChanges } from "./changeset.ts";
+import { type OrderedChanges, type RowChange, rowChanges } from "./changeset.ts";
 import type { Database } from "./database.ts";
 
 export { DivergedError } from "./changeset_apply.ts";
@@ -56,7 +56,7 @@ export function createReplication({ db, rows, recorded }: ReplicationOptions): R
     record<T>(work: () => T): Recording<T> {
       const { result, parts } = record(work);
       if (parts.length === 0) return { result, change: undefined };
-      return { result, change: { body: joined(parts), summary: summaryOf(parts) } };
+      return { result, change: { body: joined(parts.map(({ bytes }) => bytes)), summary: summaryOf(parts) } };
     },
     apply: (body, also) => db.allow(() => db.apply(split(body), also)),
   };
@@ -97,10 +97,10 @@ const SIGNS: Record<RowChange["kind"], string> = { insert: "+", update: "~", del
 const SUMMARY_MAX_LENGTH = 200;
 
 /** Returns the numbers of rows by table, such as "audit+1 secrets~2": neither names nor values. */
-function summaryOf(parts: readonly Uint8Array[]): string {
+function summaryOf(parts: readonly OrderedChanges[]): string {
   const counts = new Map<string, number>();
-  for (const part of parts) {
-    for (const { table, kind } of rowChanges(part)) {
+  for (const { changes } of parts) {
+    for (const { table, kind } of changes) {
       const what = `${table}${SIGNS[kind]}`;
       counts.set(what, (counts.get(what) ?? 0) + 1);
     }
