@@ -1,7 +1,6 @@
 // Implements the head of the authenticated rows: encrypted, it contains the number of rows of each table, the sum of their
 // elements (a multiset hash: Clarke et al., Incremental Multiset Hash Functions, 2003), and one generation for all.
 
-import { z } from "zod";
 import type { DerivedKey } from "./derived_key.ts";
 
 /** Sums are taken modulo this. */
@@ -36,27 +35,28 @@ export function minus({ count, sum }: TableSum, element: bigint): TableSum {
   return { count: count - 1, sum: (sum - element + MODULUS) % MODULUS };
 }
 
-const storedSchema = z.strictObject({
-  epoch: z.string(),
-  generation: z.int().min(0),
-  schema: z.string(),
-  tables: z.record(z.string(), z.tuple([z.int(), z.string().regex(/^[0-9a-f]{1,64}$/)])),
-});
+/** What `sealHead` encrypts: for each table the count and the sum, in hexadecimal. */
+interface StoredHead extends Omit<Head, "tables"> {
+  readonly tables: Readonly<Record<string, readonly [count: number, sum: string]>>;
+}
 
 /** Distinguishes the head from other texts that may be encrypted with the same key in the future. */
 const AAD = "head";
 
 /** Returns the text that is stored for a head. Encrypted, as the sums of two heads would reveal the elements of rows. */
 export function sealHead({ epoch, generation, schema, tables }: Head, key: DerivedKey): string {
-  const sums = Object.fromEntries([...tables].map(([table, { count, sum }]) => [table, [count, sum.toString(16)]]));
-  return key.seal(JSON.stringify({ epoch, generation, schema, tables: sums }), AAD);
+  const sums = Object.fromEntries(
+    [...tables].map(([table, { count, sum }]) => [table, [count, sum.toString(16)] as const]),
+  );
+  return key.seal(JSON.stringify({ epoch, generation, schema, tables: sums } satisfies StoredHead), AAD);
 }
 
 /** Returns the head of a stored text, or undefined if `sealHead` did not return it for this key. */
 export function openHead(stored: string, key: DerivedKey): Head | undefined {
   const text = key.open(stored, AAD);
   if (text === undefined) return undefined;
-  const { epoch, generation, schema, tables } = storedSchema.parse(JSON.parse(text));
+  // Its form is that of `sealHead`, which alone can have encrypted it.
+  const { epoch, generation, schema, tables } = JSON.parse(text) as StoredHead;
   const sums = Object.entries(tables).map(([table, [count, sum]]) =>
     [table, { count, sum: BigInt(`0x${sum}`) }] as const
   );

@@ -89,6 +89,8 @@ export class AuthenticatedRows implements TransactionGuard, RowCheck, RowReader,
   /** Altered rows that the current transaction may replace, by table and key. */
   readonly #discarded = new Set<string>();
   #next: { head: Head; stored: string } | undefined;
+  /** The last head that this process has sealed, also for a transaction that was taken back. */
+  #sealed: { head: Head; stored: string } | undefined;
   #nextEpoch: string | undefined;
   /** Generation of the last commit that a power cut does not undo. */
   #durable: number;
@@ -175,7 +177,7 @@ export class AuthenticatedRows implements TransactionGuard, RowCheck, RowReader,
     const head = { epoch: this.#nextEpoch ?? this.#head.epoch, generation: generation + 1, schema, tables };
     const stored = sealHead(head, this.#headKey);
     this.#writeHead.run(stored);
-    this.#next = { head, stored };
+    this.#next = this.#sealed = { head, stored };
     return { changed, rows: changes };
   }
 
@@ -187,7 +189,11 @@ export class AuthenticatedRows implements TransactionGuard, RowCheck, RowReader,
     this.#endSession();
     const stored = first<{ value: string }>(this.#readHead)?.value;
     if (stored === this.#stored) return { changed: false };
-    const head = stored === undefined ? undefined : openHead(stored, this.#headKey);
+    const head = stored === this.#sealed?.stored
+      ? this.#sealed?.head
+      : stored === undefined
+      ? undefined
+      : openHead(stored, this.#headKey);
     if (stored === undefined || head?.epoch !== this.#head.epoch || head.generation !== this.#head.generation + 1) {
       throw new Error("the head of a change from another node does not follow this node's");
     }

@@ -65,7 +65,8 @@ export class ChangesetApplier {
     }
     const ofRelated = [...related].flatMap((table) => byTable.get(table)!.map((change) => table.effectOf(change)));
     // Rows can be deleted after those that refer to them, and inserted before: one order is enough unless both happen.
-    return ofRelated.every((effect) => effect === "frees") || ofRelated.every((effect) => effect === "takes" || !effect);
+    return ofRelated.every((effect) => effect === "frees") ||
+      ofRelated.every((effect) => effect === "takes" || !effect);
   }
 
   #applySimple(changes: readonly RowChange[]): void {

@@ -32,11 +32,14 @@ export interface ChangedFile {
   readonly sizeBytes: number;
 }
 
+/** The table with the files that each version changes. */
+export const FILES_TABLE = "version_files";
+
 /** Returns the files that new versions among `rows` changed, by path; null for one that the last of them deleted. */
 export function changedFiles(rows: Iterable<RowChange>): Map<string, ChangedFile | null> {
   const newest = new Map<string, { readonly version: bigint; readonly file: ChangedFile | null }>();
   for (const { table, kind, values } of rows) {
-    if (table !== "version_files" || kind !== "insert") continue;
+    if (table !== FILES_TABLE || kind !== "insert") continue;
     const [path, version, sha256, sizeBytes] = values as [string, bigint, string | null, bigint | null];
     if (newest.has(path) && newest.get(path)!.version > version) continue;
     newest.set(path, { version, file: sha256 === null ? null : { sha256, sizeBytes: Number(sizeBytes) } });

@@ -160,6 +160,7 @@ export class Membership {
 
   /** Believes a node, and no one else, that it has applied an entry. An older notification says less than a later one. */
   #acknowledge(row: Omit<StoredRow, "renewedMsAgo">): void {
+    if (row.id === this.#options.self) return;
     try {
       this.#options.macs.check([row]);
     } catch {

@@ -85,6 +85,8 @@ export interface NodeTable {
 export class RowMacs {
   readonly #key: DerivedKey;
   readonly #cluster: string;
+  /** By node: what was found to be right last, as a row is read more often than it is written. */
+  readonly #known = new Map<string, string>();
 
   /** `cluster` identifies the cluster, so that rows of another one are not taken for its own. */
   constructor(key: DerivedKey, cluster: string) {
@@ -93,15 +95,25 @@ export class RowMacs {
   }
 
   of(row: NodeRow): string {
-    const { id, instance, url, version, schema, startedAt, counter, applied, left } = row;
-    return this.#key.hexMac(
-      JSON.stringify([this.#cluster, id, instance, url, version, schema, startedAt, counter, applied, left]),
-    );
+    return this.#key.hexMac(this.#textOf(row));
+  }
+
+  #textOf({ id, instance, url, version, schema, startedAt, counter, applied, left }: NodeRow): string {
+    return JSON.stringify([this.#cluster, id, instance, url, version, schema, startedAt, counter, applied, left]);
+  }
+
+  #isRight(row: Omit<StoredRow, "renewedMsAgo">): boolean {
+    const text = this.#textOf(row);
+    const known = `${row.mac} ${text}`;
+    if (this.#known.get(row.id) === known) return true;
+    if (!isEqual(row.mac, this.#key.hexMac(text))) return false;
+    this.#known.set(row.id, known);
+    return true;
   }
 
   /** @throws AppError LogTampered (503) naming the first row that its node has not written */
   check(rows: readonly Omit<StoredRow, "renewedMsAgo">[]): void {
-    const forged = rows.find((row) => !isEqual(row.mac, this.of(row)));
+    const forged = rows.find((row) => !this.#isRight(row));
     if (!forged) return;
     throw new AppError(
       "LogTampered",

@@ -86,6 +86,8 @@ class PostgresLog implements ChangeLog {
   readonly #changes: Lane;
   readonly #reads: Lane;
   readonly #stops = new Set<() => void>();
+  /** The last entry that this node has sealed, and what it was sealed to: nobody else knows that before the commit. */
+  #sealed: { readonly entry: Entry; readonly text: string } | undefined;
 
   constructor(postgres: Postgres, chain: Chain, nodes: PostgresNodeTable | undefined) {
     this.#postgres = postgres;
@@ -236,7 +238,9 @@ class PostgresLog implements ChangeLog {
   #notificationOf(entry: Entry): string {
     const short = `${APPENDED} ${entry.seq}`;
     if (entry.body.length > ANNOUNCED_MAX_BYTES) return short;
-    const whole = `${short} ${this.#chain.announcements.seal(entry)}`;
+    const text = this.#chain.announcements.seal(entry);
+    this.#sealed = { entry, text };
+    const whole = `${short} ${text}`;
     return whole.length > NOTIFICATION_MAX_LENGTH ? short : whole;
   }
 
@@ -294,10 +298,7 @@ class PostgresLog implements ChangeLog {
     const stop = this.#postgres.watch.listen(APPENDED, (payload) => {
       if (payload !== undefined) {
         const [seq, sealed] = payload.split(" ");
-        return listener(
-          Number(seq),
-          sealed === undefined ? undefined : () => this.#chain.announcements.open(sealed),
-        );
+        return listener(Number(seq), sealed === undefined ? undefined : () => this.#open(sealed));
       }
       this.head().then(({ seq }) => listener(seq), () => {
         // The connection is lost again; the next one calls this again.
@@ -308,6 +309,10 @@ class PostgresLog implements ChangeLog {
       stop();
       this.#stops.delete(stop);
     };
+  }
+
+  #open(sealed: string): Entry | undefined {
+    return sealed === this.#sealed?.text ? this.#sealed.entry : this.#chain.announcements.open(sealed);
   }
 
   findById(id: string): Promise<number | undefined> {
