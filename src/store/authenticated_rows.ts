@@ -21,7 +21,7 @@ import {
   type StoredRow,
   TableRows,
 } from "./authenticated_tables.ts";
-import { rowChanges } from "./changeset.ts";
+import { type RowChange, rowChanges } from "./changeset.ts";
 import { first, type SealedChange, type TransactionGuard } from "./database.ts";
 import { HEAD, readHead, requireOwnSchema, schemaHash } from "./rows_head.ts";
 import { SecretOrder } from "./secret_order.ts";
@@ -142,27 +142,48 @@ export class AuthenticatedRows implements TransactionGuard, RowCheck, RowReader,
     return this.#session!.changeset();
   }
 
+  seal(): SealedChange {
+    const changes = this.#changed();
+    // The session need not follow the MACs.
+    this.#endSession();
+    return { changed: this.#authenticate(changes), rows: changes };
+  }
+
+  /** @throws as `seal`, also if something else has altered the head */
+  sealRecorded(): readonly RowChange[] {
+    if (this.#isHeadAltered) throw tamperedRow("meta", HEAD);
+    // What SQLite recorded, completed by what is written here: taking the changeset again would take as long as all else.
+    const sealed: RowChange[] = [];
+    this.#authenticate(this.#changed(), (change) => sealed.push(change));
+    return sealed;
+  }
+
+  /** Returns the rows that differ before they are authenticated. */
+  #changed(): readonly RowChange[] {
+    const made = [...rowChanges(this.changeset())];
+    return [...made, ...this.#order.follow(made)];
+  }
+
   /**
-   * Authenticates the rows that the transaction changed.
+   * Authenticates the rows that the transaction changed. `report` gets all that differ then, each with its final values.
+   * Returns whether cached data may now be out of date.
    * @throws AppError TamperedRow (409) if something else had altered a row that was changed, or a row of the order of
    *   secrets next to a new secret
    */
-  seal(records: boolean): SealedChange {
-    const made = [...rowChanges(this.changeset())];
-    const changes = [...made, ...this.#order.follow(made)];
-    // The session need not follow the MACs.
-    if (!records) this.#endSession();
+  #authenticate(changes: readonly RowChange[], report?: (change: RowChange) => void): boolean {
     const tables = new Map(this.#head.tables);
     /** Altered rows that were deleted, by their tables: the elements of the MACs that they had. */
     const discarded = new Map<string, bigint[]>();
     let changed = false;
-    for (const { table: name, kind, values } of changes) {
+    for (const change of changes) {
+      const { table: name, kind, values } = change;
       const rows = this.#tables.get(name);
-      if (!rows) continue;
       const before = tables.get(name) ?? EMPTY;
-      const after = kind === "delete"
-        ? this.#deleted(rows, values as StoredRow, before, discarded)
-        : this.#written(rows, values, kind === "update", before, discarded);
+      let after = before;
+      if (!rows || kind === "delete") report?.(change);
+      if (!rows) continue;
+      if (kind === "delete") after = this.#deleted(rows, values as StoredRow, before, discarded);
+      else after = this.#written(rows, change, before, discarded, report);
       changed ||= after !== before;
       tables.set(name, after);
     }
@@ -172,13 +193,14 @@ export class AuthenticatedRows implements TransactionGuard, RowCheck, RowReader,
       tables.set(name, without);
       changed = true;
     }
-    if (!changed && !this.#isHeadAltered && this.#nextEpoch === undefined) return { changed: false, rows: changes };
+    if (!changed && !this.#isHeadAltered && this.#nextEpoch === undefined) return false;
     const { generation, schema } = this.#head;
     const head = { epoch: this.#nextEpoch ?? this.#head.epoch, generation: generation + 1, schema, tables };
     const stored = sealHead(head, this.#headKey);
     this.#writeHead.run(stored);
+    report?.({ table: "meta", kind: "update", values: [HEAD, this.#stored], after: [undefined, stored] });
     this.#next = this.#sealed = { head, stored };
-    return { changed, rows: changes };
+    return changed;
   }
 
   /**
@@ -289,34 +311,45 @@ export class AuthenticatedRows implements TransactionGuard, RowCheck, RowReader,
     );
   }
 
+  /** Gives a row that was inserted or updated its MAC; returns the sum with it. */
   #written(
     rows: TableRows,
-    recorded: readonly (SqlValue | undefined)[],
-    isUpdate: boolean,
+    change: RowChange,
     sum: TableSum,
     discarded: Map<string, bigint[]>,
+    report: ((change: RowChange) => void) | undefined,
   ): TableSum {
     const { table } = rows;
+    const { kind, values: recorded } = change;
     const key = rows.keyOf(recorded);
     const row = rows.find(key)!;
-    let rest = sum;
-    if (isUpdate) {
-      const old = row.map((value, index) => recorded[index] === undefined ? value : recorded[index]!);
-      // A replaced row may be identical except for its MAC, which is then missing.
-      if (isSameRow(table, old, row)) return sum;
-      const id = keyText(table.name, key);
-      if (isSameRow(table, this.#checked.get(id), old) || isAuthentic(this.#macs, table, old)) {
-        rest = minus(sum, this.#macs.element(table.name, old[table.mac] as Uint8Array));
-      } else if (this.#discarded.has(id)) {
-        // A changeset combines the deletion of a row with the insertion of another one.
-        rest = this.#deleted(rows, old, sum, discarded);
-      } else {
-        throw this.#altered(table, old);
-      }
+    const mac = () => this.#macs.mac(table.name, fieldsOf(table, row));
+    if (kind === "insert") {
+      const own = mac();
+      rows.setMac(own, key);
+      report?.({ ...change, values: row.with(table.mac, own) });
+      return plus(sum, this.#macs.element(table.name, own));
     }
-    const mac = this.#macs.mac(table.name, fieldsOf(table, row));
-    rows.setMac(mac, key);
-    return plus(rest, this.#macs.element(table.name, mac));
+    const old = row.map((value, index) => recorded[index] === undefined ? value : recorded[index]!);
+    // A replaced row may be identical except for its MAC, which is then missing.
+    if (isSameRow(table, old, row)) {
+      if (report && row.some((value, index) => !isSame(value, old[index]!))) report(difference(table, old, row));
+      return sum;
+    }
+    let rest: TableSum;
+    const id = keyText(table.name, key);
+    if (isSameRow(table, this.#checked.get(id), old) || isAuthentic(this.#macs, table, old)) {
+      rest = minus(sum, this.#macs.element(table.name, old[table.mac] as Uint8Array));
+    } else if (this.#discarded.has(id)) {
+      // A changeset combines the deletion of a row with the insertion of another one.
+      rest = this.#deleted(rows, old, sum, discarded);
+    } else {
+      throw this.#altered(table, old);
+    }
+    const own = mac();
+    rows.setMac(own, key);
+    report?.(difference(table, old, row.with(table.mac, own)));
+    return plus(rest, this.#macs.element(table.name, own));
   }
 
   /**
@@ -391,6 +424,17 @@ export class AuthenticatedRows implements TransactionGuard, RowCheck, RowReader,
 /** Reports whether two rows have the same MAC, and the same values in the columns that it covers. */
 function isSameRow({ mac, covered }: AuthenticatedTable, a: StoredRow | undefined, b: StoredRow): boolean {
   return a !== undefined && isSame(a[mac]!, b[mac]!) && covered.every((index) => isSame(a[index]!, b[index]!));
+}
+
+/** Returns what makes a row of another one, with the values that a changeset has of it. */
+function difference({ name, key }: AuthenticatedTable, old: StoredRow, row: StoredRow): RowChange {
+  const differs = row.map((value, index) => !isSame(value, old[index]!));
+  return {
+    table: name,
+    kind: "update",
+    values: old.map((value, index) => differs[index] || key.includes(index) ? value : undefined),
+    after: row.map((value, index) => differs[index] ? value : undefined),
+  };
 }
 
 /** Keys with the same text are distinguished by their rows. */

@@ -24,6 +24,7 @@ export interface OrderedChanges {
 }
 
 const KINDS: Record<number, RowChange["kind"]> = { 18: "insert", 23: "update", 9: "delete" };
+const CODES: Record<RowChange["kind"], number> = { insert: 18, update: 23, delete: 9 };
 const TABLE = "T".charCodeAt(0);
 
 /** Returns the changes in order, one for each row that differs. */
@@ -51,8 +52,31 @@ export function inOrderOfReferences(changeset: Uint8Array, depthOf: (table: stri
   };
 }
 
+/** Returns changes as a changeset in the same order. `headerOf` returns what precedes the changes of a table. */
+export function encodeInOrderOfReferences(
+  changes: readonly RowChange[],
+  depthOf: (table: string) => number,
+  headerOf: (table: string) => Uint8Array,
+): OrderedChanges {
+  const tables = [...Map.groupBy(changes, ({ table }) => table)].sort(([a], [b]) => depthOf(b) - depthOf(a));
+  for (const [, own] of tables) own.sort(byFirstColumnOf);
+  return {
+    changes: tables.flatMap(([, own]) => own),
+    bytes: Buffer.concat(tables.flatMap(([name, own]) => [headerOf(name), ...own.map(encoded)])),
+  };
+}
+
+/** `keyPositions`: for each column its position in the primary key, counted from 1; 0 for others. */
+export function tableHeader(name: string, keyPositions: readonly number[]): Uint8Array {
+  return Buffer.from([TABLE, ...varint(keyPositions.length), ...keyPositions, ...Buffer.from(name), 0]);
+}
+
 function byFirstColumn({ change: a }: Part, { change: b }: Part): number {
-  const [one, other] = [a!.values[0], b!.values[0]];
+  return byFirstColumnOf(a!, b!);
+}
+
+function byFirstColumnOf(a: RowChange, b: RowChange): number {
+  const [one, other] = [a.values[0], b.values[0]];
   return typeof one !== "bigint" || typeof other !== "bigint" || one === other ? 0 : one < other ? -1 : 1;
 }
 
@@ -85,6 +109,40 @@ function* parts(changeset: Uint8Array): Generator<Part> {
     const change = kind === "update" ? { table, kind, values, after: reader.record(columns) } : { table, kind, values };
     yield { table, bytes: changeset.subarray(from, reader.at), change };
   }
+}
+
+function encoded({ kind, values, after }: RowChange): Uint8Array {
+  // The second byte: no trigger and no foreign key has made the change.
+  const parts: Uint8Array[] = [Buffer.of(CODES[kind], 0)];
+  // A Reader leaves out nothing: an update has a value, or its absence, for each column.
+  for (const record of after ? [values, after] : [values]) {
+    for (let column = 0; column < record.length; column++) parts.push(encodedValue(record[column]));
+  }
+  return Buffer.concat(parts);
+}
+
+const ABSENT = Buffer.of(0);
+const NULL = Buffer.of(5);
+
+function encodedValue(value: SqlValue | undefined): Uint8Array {
+  if (value === undefined) return ABSENT;
+  if (value === null) return NULL;
+  if (typeof value === "bigint" || typeof value === "number") {
+    const bytes = Buffer.alloc(9);
+    if (typeof value === "bigint") bytes.writeBigInt64BE(value, 1);
+    else bytes.writeDoubleBE(value, 1);
+    bytes[0] = typeof value === "bigint" ? 1 : 2;
+    return bytes;
+  }
+  const [type, content] = typeof value === "string" ? [3, Buffer.from(value)] : [4, value];
+  return Buffer.concat([Buffer.of(type, ...varint(content.length)), content]);
+}
+
+/** See `Reader.varint`. */
+function varint(value: number): number[] {
+  const bytes = [value & 0x7f];
+  for (let rest = value >>> 7; rest > 0; rest >>>= 7) bytes.unshift((rest & 0x7f) | 0x80);
+  return bytes;
 }
 
 class Reader {

@@ -4,7 +4,7 @@
 import { randomBytes, randomUUID } from "node:crypto";
 import type { DatabaseSync, SQLInputValue, StatementSync } from "node:sqlite";
 import type { SqlValue } from "../keyring/row_macs.ts";
-import { type RecordedValues, type RowChange, rowChanges } from "./changeset.ts";
+import { type RecordedValues, type RowChange, rowChanges, tableHeader } from "./changeset.ts";
 
 /** The primary error code of all violations of constraints: https://www.sqlite.org/rescode.html#constraint */
 const CONSTRAINT = 19;
@@ -49,6 +49,12 @@ export class ChangesetApplier {
   isSimple(changes: readonly RowChange[]): boolean {
     this.#forgetOldSchema();
     return this.#isSimple(changes);
+  }
+
+  /** Returns what precedes the changes of a table in a changeset. */
+  headerOf(table: string): Uint8Array {
+    this.#forgetOldSchema();
+    return this.#table(table).header;
   }
 
   #isSimple(changes: readonly RowChange[]): boolean {
@@ -139,6 +145,7 @@ class Table {
   readonly #db: DatabaseSync;
   readonly #name: string;
   readonly columns: readonly string[];
+  readonly header: Uint8Array;
   readonly #key: readonly number[];
   /** The columns of each unique index, by position. */
   readonly #unique: readonly (readonly number[])[];
@@ -161,6 +168,7 @@ class Table {
       pk: number;
     }[];
     this.columns = columns.map((column) => quoted(column.name));
+    this.header = tableHeader(name, columns.map(({ pk }) => pk));
     this.#key = columns.flatMap(({ pk }, index) => pk > 0 ? [index] : []);
     const indices = db.prepare(
       `SELECT json_group_array(part.cid) AS columns, max(list.partial OR part.cid < 0 OR part.coll <> 'BINARY') AS isOther

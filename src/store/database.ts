@@ -3,7 +3,7 @@
 import { chmodSync, closeSync, existsSync, openSync } from "node:fs";
 import { DatabaseSync, type Session, type SQLInputValue, type StatementSync } from "node:sqlite";
 import { messageOf } from "../errors.ts";
-import { inOrderOfReferences, type OrderedChanges, type RowChange } from "./changeset.ts";
+import { encodeInOrderOfReferences, inOrderOfReferences, type OrderedChanges, type RowChange } from "./changeset.ts";
 import { ChangesetApplier, CONSTRAINT_FOREIGN_KEY, DivergedError } from "./changeset_apply.ts";
 import { DataFolderError } from "./data_folder.ts";
 
@@ -42,8 +42,13 @@ export interface ChangeCounter {
 export interface TransactionGuard {
   /** Is called when a transaction has begun; an error prevents it. `adopts`: whether `adopt` follows. */
   begin(adopts: boolean): void;
-  /** Is called before the commit. An error rolls back. `records`: whether `changeset` follows. */
-  seal(records: boolean): SealedChange;
+  /** Is called before the commit. An error rolls back. */
+  seal(): SealedChange;
+  /**
+   * Is called instead of `seal` for a change that other nodes make, too; returns each row that differs once all is sealed.
+   * An error rolls back.
+   */
+  sealRecorded(): readonly RowChange[];
   /** Returns everything that the transaction has changed so far. */
   changeset(): Uint8Array;
   /** Is called instead of `seal` if the rows were changed and sealed by another node. An error rolls back. */
@@ -204,9 +209,13 @@ export class Database {
     try {
       this.#guard!.begin(false);
       result = work();
-      this.#guard!.seal(true);
-      // The session has nothing any more after the transaction.
-      this.#endPart();
+      const changes = this.#guard!.sealRecorded();
+      if (this.#recording.session) this.#endPart();
+      else if (changes.length > 0) {
+        parts.push(
+          encodeInOrderOfReferences(changes, this.#depths(), (table) => this.#applier.headerOf(table)),
+        );
+      }
     } finally {
       this.#recording.session?.close();
       this.#recording = undefined;
@@ -312,7 +321,7 @@ export class Database {
     try {
       this.#guard?.begin(false);
       const result = work();
-      const sealed = this.#guard?.seal(false);
+      const sealed = this.#guard?.seal();
       changed = sealed?.changed ?? true;
       this.#commit.run();
       committed = true;

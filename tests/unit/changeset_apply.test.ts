@@ -2,10 +2,11 @@
 // not fit are found.
 
 import assert from "node:assert/strict";
+import { Buffer } from "node:buffer";
 import { DatabaseSync } from "node:sqlite";
 import fc from "fast-check";
 import { ChangesetApplier, DivergedError } from "../../src/store/changeset_apply.ts";
-import { inOrderOfReferences, rowChanges } from "../../src/store/changeset.ts";
+import { encodeInOrderOfReferences, inOrderOfReferences, rowChanges } from "../../src/store/changeset.ts";
 import { runs } from "../thorough.ts";
 
 const SCHEMA = `
@@ -44,13 +45,19 @@ function rowsOf(db: DatabaseSync): unknown[] {
   return ['"group"', "members", "notes"].map((table) => db.prepare(`SELECT * FROM ${table} ORDER BY 1, 2`).all());
 }
 
+const depthOf = (table: string) => table === "members" ? 1 : 0;
+
 /** Returns what `work` changes, in the order in which nodes apply it. */
 function changesetOf(db: DatabaseSync, work: () => void): Uint8Array {
+  return inOrderOfReferences(recorded(db, work), depthOf).bytes;
+}
+
+function recorded(db: DatabaseSync, work: () => void): Uint8Array {
   const session = db.createSession();
   work();
   const changeset = session.changeset();
   session.close();
-  return inOrderOfReferences(changeset, (table) => table === "members" ? 1 : 0).bytes;
+  return changeset;
 }
 
 function apply(db: DatabaseSync, changeset: Uint8Array): void {
@@ -114,6 +121,23 @@ Deno.test("any changeset leads from the same rows to the same result, and from o
     }),
     { numRuns: runs(300, 20_000) },
   );
+});
+
+Deno.test("changes are encoded as SQLite does it", () => {
+  using db = database();
+  const applier = new ChangesetApplier(db);
+  const work = `
+    INSERT INTO "group" VALUES (9007199254740993, 'é😀\u0001', 0.1), (-7, '', -1e300);
+    INSERT INTO members VALUES (-7, '${"long ".repeat(4_000)}', NULL, zeroblob(20000)), (3, 'b', -1, x'');
+    UPDATE members SET body = NULL WHERE name = 'x'; UPDATE "group" SET size = NULL, name = 'z' WHERE id = 2;
+    DELETE FROM members WHERE name = 'z'; UPDATE notes SET is_open = 0;`;
+  const changeset = recorded(db, () => db.exec(work));
+  const made = inOrderOfReferences(changeset, depthOf);
+  const changes = [...rowChanges(changeset)];
+  const encoded = encodeInOrderOfReferences(changes, depthOf, (table) => applier.headerOf(table));
+  assert.equal(changes.length, 10);
+  assert.deepEqual(encoded.changes, made.changes);
+  assert.deepEqual(Buffer.from(encoded.bytes), Buffer.from(made.bytes));
 });
 
 Deno.test("unique values that rows exchange are applied", () => {
