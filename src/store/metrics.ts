@@ -61,6 +61,16 @@ export interface CallCounts {
   readonly longestUs: number;
 }
 
+/** The calls of one function in one hour. */
+export interface HourRow {
+  readonly functionId: FunctionId;
+  /** When the hour begins, in milliseconds since 1970 UTC. */
+  readonly at: number;
+  readonly calls: number;
+  /** Calls that failed or timed out. */
+  readonly failures: number;
+}
+
 export interface SubjectCalls {
   readonly functionId: Subject;
   readonly calls: number;
@@ -87,6 +97,12 @@ export interface MetricStore {
 
   /** Returns the histograms of these rows. */
   histogramsOf(resolution: Resolution, functionId: FunctionId, from: number): Uint8Array[];
+
+  /**
+   * Returns the hours since `from`, the beginning of one, in which these functions were called; the minutes since
+   * `minutesFrom` are those that are not in rows of hours yet.
+   */
+  hoursOf(ids: readonly FunctionId[], from: number, minutesFrom: number): HourRow[];
 
   /** Returns at most `limit` functions with the most calls that failed or timed out since `from`. */
   failing(resolution: Resolution, from: number, limit: number): FailingRow[];
@@ -148,6 +164,16 @@ export function createMetricStore(db: Database): MetricStore {
     `SELECT function_id, errors + timeouts AS failures FROM ${table} INDEXED BY ${table}_by_failures
      WHERE length_ms = ?1 AND at >= ?2 AND errors + timeouts > 0 AND function_id > 0`;
   const histogramsOf = db.prepare(`${of("metrics", "histogram")} UNION ALL ${of("node_metrics", "histogram")}`);
+  const ofThese = (table: string, lengthMs: number, at: string, since: string) =>
+    `SELECT function_id, ${at} AS at, calls, errors + timeouts AS failures FROM ${table}
+     WHERE length_ms = ${lengthMs} AND function_id IN (SELECT value FROM json_each(?1)) AND at >= ${since}`;
+  const hoursOf = db.prepare(
+    `SELECT function_id AS functionId, at, sum(calls) AS calls, sum(failures) AS failures FROM (
+       ${ofThese("metrics", HOUR_MS, "at", "?2")}
+       UNION ALL ${ofThese("node_metrics", HOUR_MS, "at", "?2")}
+       UNION ALL ${ofThese("metrics", MINUTE_MS, `at - at % ${HOUR_MS}`, "?3")}
+     ) GROUP BY function_id, at`,
+  );
   const failing = db.prepare(
     `SELECT function_id AS functionId, sum(failures) AS failures FROM (${failed("metrics")} UNION ALL ${
       failed("node_metrics")
@@ -201,6 +227,9 @@ export function createMetricStore(db: Database): MetricStore {
       all<{ histogram: Uint8Array }>(histogramsOf, RESOLUTIONS[resolution], functionId, from).map((row) =>
         row.histogram
       ),
+
+    hoursOf: (ids: readonly FunctionId[], from: number, minutesFrom: number): HourRow[] =>
+      all<HourRow & Row>(hoursOf, JSON.stringify(ids), from, minutesFrom),
 
     failing(resolution, from, limit) {
       const worst = all<Omit<FailingRow, "calls"> & Row>(failing, RESOLUTIONS[resolution], from, limit);

@@ -6,6 +6,7 @@ import type { FunctionId, KeyId } from "../ids.ts";
 import {
   ALL_FUNCTIONS,
   type FailingRow,
+  type HourRow,
   keyIdOf,
   type KeySubject,
   keySubject,
@@ -72,6 +73,9 @@ export interface Point {
   readonly at: number;
   readonly tally: Tally;
 }
+
+/** The calls of an hour. */
+export type HourCalls = Pick<HourRow, "calls" | "failures">;
 
 /** The busiest of some kind. */
 export interface Busiest<Id> {
@@ -221,6 +225,22 @@ export class Metrics {
       });
       return [id, summarize(total)];
     }));
+  }
+
+  /** Returns the calls of each of these functions in each of the last hours, the current one included, by one query. */
+  hoursOf(ids: readonly FunctionId[], hours: number): ReadonlyMap<FunctionId, readonly HourCalls[]> {
+    this.flush();
+    const { store, attempt, now } = this.#options;
+    const from = beginning("hours", now()) - (hours - 1) * RESOLUTIONS.hours;
+    const found = new Map(ids.map((id) => [id, Array.from({ length: hours }, () => ({ calls: 0, failures: 0 }))]));
+    attempt(() => {
+      for (const { functionId, at, ...calls } of store.hoursOf(ids, from, Math.max(from, store.rolledTo()))) {
+        const index = (at - from) / RESOLUTIONS.hours;
+        // The clock may have been set back.
+        if (index < hours) found.get(functionId)![index] = calls;
+      }
+    });
+    return found;
   }
 
   /**

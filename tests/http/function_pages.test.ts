@@ -534,3 +534,20 @@ Deno.test("no page grows with the number of functions and secrets", async () => 
     );
   });
 });
+
+Deno.test("the list of functions says for each what its calls of a day were, in words and in a picture", async () => {
+  await using server = await startApp();
+  const code = "export default (c) => { if (c.req.query('fail')) throw new Error('asked'); return c.text('ok'); };";
+  await deploy(server, "busy", code);
+  await deploy(server, "idle", code);
+  await run(server, "/busy");
+  await run(server, "/busy?fail=1");
+  const visitor = await setUp(server);
+  for (const path of ["/web/functions", "/web"]) {
+    const { text } = await visitor.get(path);
+    const [busy] = /<svg class="sparkline"[\s\S]*?<\/svg>/.exec(text)!;
+    assert.match(busy, /<title>2 calls in the last 24 hours, at most [12] in one; 1 failed<\/title>/, path);
+    assert.match(busy, /class="calls" d="M[\s\S]*class="failures" d="M/);
+  }
+  assert.match((await visitor.get("/web/functions")).text, /<title>No calls in the last 24 hours<\/title><\/svg>/);
+});

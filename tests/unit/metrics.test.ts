@@ -65,6 +65,33 @@ Deno.test("calls are counted by how they ended, and refusals apart", () =>
     assert.equal(metrics.points("minutes", a, START, START + MINUTE)[0]!.tally.refusals, 1);
   }));
 
+Deno.test("the hours of several functions are those of their series, whether added up yet or not", () =>
+  withMetrics(({ metrics, clock }) => {
+    const end = (at: number, id: FunctionId, outcome: "ok" | "error" | "timeout") => {
+      clock.at = at;
+      metrics.ended(id, outcome, 1);
+    };
+    end(0, a, "ok");
+    end(HOUR - 1, a, "error");
+    end(HOUR, b, "timeout");
+    end(2 * HOUR + MINUTE, a, "ok");
+    clock.at = 2 * HOUR + 5 * MINUTE;
+    end(clock.at, a, "error");
+    const none = { calls: 0, failures: 0 };
+    assert.deepEqual([...metrics.hoursOf([a, b], 3)], [
+      [a, [{ calls: 2, failures: 1 }, none, { calls: 2, failures: 1 }]],
+      [b, [none, { calls: 1, failures: 1 }, none]],
+    ]);
+    // The oldest one is left out, and a function that was never called has nothing.
+    const never = 9 as FunctionId;
+    assert.deepEqual([...metrics.hoursOf([a, never], 2)], [
+      [a, [none, { calls: 2, failures: 1 }]],
+      [never, [none, none]],
+    ]);
+    clock.at += DAY;
+    assert.deepEqual(metrics.hoursOf([a], 24).get(a)!.map(({ calls }) => calls), Array(24).fill(0));
+  }));
+
 Deno.test("a percentile of all functions is that of all their calls, not a mean of theirs", () =>
   withMetrics(({ metrics }) => {
     for (let n = 0; n < 99; n++) metrics.ended(a, "ok", 1);

@@ -27,6 +27,7 @@ import {
   Tabs,
   Tooltip,
 } from "../../ui/components.tsx";
+import { Sparkline } from "../../ui/sparkline.tsx";
 import { BarChart } from "../../ui/bar_chart.tsx";
 import { DataTable } from "../../ui/data_table.tsx";
 import { TextField } from "../../ui/fields.tsx";
@@ -279,17 +280,21 @@ const HOURS = [[12, 0, 1], [30, 2, 0], [0, 0, 0], [45, 0, 4], [60, 12, 3], [8, 0
 
 function Bars() {
   return (
-    <BarChart
-      label="Entries by hour"
-      summary="Entries by hour: 205, at most 75 in an hour."
-      from={Date.UTC(2026, 0, 31, 12)}
-      widthMs={HOUR_MS}
-      bars={HOURS.map(([info, error, warn]) => ({
-        parts: [{ kind: "error", value: error }, { kind: "warn", value: warn }, { kind: "info", value: info }],
-        says: `${info + error + warn} entries`,
-        href: PATH,
-      }))}
-    />
+    <>
+      <BarChart
+        label="Entries by hour"
+        summary="Entries by hour: 205, at most 75 in an hour."
+        from={Date.UTC(2026, 0, 31, 12)}
+        widthMs={HOUR_MS}
+        bars={HOURS.map(([info, error, warn]) => ({
+          parts: [{ kind: "error", value: error }, { kind: "warn", value: warn }, { kind: "info", value: info }],
+          says: `${info + error + warn} entries`,
+          href: PATH,
+        }))}
+      />
+      <Sparkline hours={HOURS.map(([info, error, warn]) => ({ calls: info + error + warn, failures: error }))} />
+      <Sparkline hours={HOURS.map(() => ({ calls: 0, failures: 0 }))} />
+    </>
   );
 }
 

@@ -23,6 +23,8 @@ import { type Template, templateFor } from "./template.ts";
 type NewInput = z.output<typeof newFunction>;
 
 const PAGE_SIZE = 50;
+/** Of calls, in a picture. */
+const HOURS_SHOWN = 24;
 
 export function addFunctions(web: Web, deps: WebDeps): void {
   addList(web, deps);
@@ -37,11 +39,13 @@ function addList(web: Web, deps: WebDeps): void {
     const ids = functions.map(({ id }) => id);
     const now = deps.now();
     const summaries = deps.metrics.summaries(ids, now - HOUR_MS);
+    const hours = deps.metrics.hoursOf(ids, HOURS_SHOWN);
     const lastErrors = deps.logs.lastErrors(ids);
     const rows = functions.map((entry) => ({
       entry,
       condition: deps.conditions.of(entry),
       summary: summaries.get(entry.id)!,
+      hours: hours.get(entry.id)!,
       lastError: lastErrors.get(entry.id),
     }));
     const groupNames = new Map<GroupId, string>(deps.access.groups().map(({ id, name }) => [id, name]));

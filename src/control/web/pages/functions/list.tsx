@@ -21,6 +21,7 @@ import {
 } from "../../ui/components.tsx";
 import { type Column, DataTable } from "../../ui/data_table.tsx";
 import { count, plural } from "../../ui/format.ts";
+import { type Hour, Sparkline } from "../../ui/sparkline.tsx";
 import { listPath, type ListQuery, type Sort, SORTS, STATES } from "./list_query.ts";
 
 export const LIST_PATH = "/web/functions";
@@ -38,6 +39,8 @@ export interface Row {
   readonly condition: Condition;
   /** Of the last hour. */
   readonly summary: Summary;
+  /** Calls of the last day. */
+  readonly hours: readonly Hour[];
   readonly lastError: LogEntry | undefined;
 }
 
@@ -145,10 +148,16 @@ function columnsOf({ query, groupNames, origin, now }: Pick<ListProps, "query" |
     { label: "Name", isRowHeader: true, sort: sort("name"), cell: (row) => <Name {...row} /> },
     { label: "Route", class: "route", narrowLabel: null, cell: (row) => <Route {...row} origin={origin} /> },
     {
-      label: "Who may call it",
+      label: "Callers",
       class: "callers-cell",
       narrowLabel: null,
       cell: ({ entry }) => <Callers keys={entry.keys} groupNames={groupNames} />,
+    },
+    {
+      label: "24 hours",
+      class: "spark",
+      narrowLabel: null,
+      cell: ({ hours }) => <Sparkline hours={hours} />,
     },
     {
       label: <abbr title="In the last hour">Calls/h</abbr>,

@@ -11,6 +11,7 @@ import { ButtonLink } from "../../ui/button.tsx";
 import { Ago, Time } from "../../ui/components.tsx";
 import { count, plural } from "../../ui/format.ts";
 import { namePath } from "../secrets/browse.tsx";
+import { Sparkline } from "../../ui/sparkline.tsx";
 import { requestPath } from "../logs/entries.tsx";
 
 /** How many functions are listed for each reason that they need attention. */
@@ -34,6 +35,7 @@ export interface Concern {
   readonly what: Child;
   /** What the server or a function says about it. */
   readonly message?: string | null | undefined;
+  readonly picture?: Child;
   /** Where it is solved; none if that is not on a page. */
   readonly action?: Action;
   /** Another page that helps. */
@@ -63,13 +65,14 @@ export function Attention({ concerns }: { concerns: readonly Concern[] }) {
     <section aria-labelledby="attention" class="attention">
       <h2 id="attention">Needs attention</h2>
       <ul>
-        {concerns.map(({ what, message, action, more }) => (
+        {concerns.map(({ what, message, picture, action, more }) => (
           <li>
             <Icon name="triangle-alert" />
             <div class="concern">
               <p>{what}</p>
               {message && <p class="message">{message.slice(0, ERROR_MAX_LENGTH)}</p>}
             </div>
+            {picture}
             <div class="actions">
               {more && <a href={more.href}>{more.label}</a>}
               {action && (
@@ -132,6 +135,8 @@ function keyConcerns({ access, now }: WebDeps): Concern[] {
   return fewOf(concerns, "or more other API keys expire");
 }
 
+/** Of calls, in a picture. */
+const HOURS_SHOWN = 24;
 /** How many overdue secrets are named, the one that is due longest first. */
 const OVERDUE_NAMED = 3;
 
@@ -213,6 +218,7 @@ async function functionConcerns(deps: WebDeps): Promise<Concern[]> {
 
 async function failingConcerns({ registry, metrics, allLogs, now }: WebDeps): Promise<Concern[]> {
   const most = metrics.failing(now() - HOUR_MS, NAMED_MAX + 1);
+  const hours = metrics.hoursOf(most.map(({ functionId }) => functionId), HOURS_SHOWN);
   const concerns = await Promise.all(most.map(async ({ functionId, calls, failures }): Promise<Concern[]> => {
     const entry = named(functionId, registry);
     if (!entry) return [];
@@ -224,6 +230,7 @@ async function failingConcerns({ registry, metrics, allLogs, now }: WebDeps): Pr
         </>
       ),
       message: last?.message,
+      picture: <Sparkline hours={hours.get(functionId)!} />,
       ...(last?.requestId && { more: { href: requestPath(last.requestId), label: "Last request" } }),
       action: { href: `/web/functions/${functionId}/logs?level=error`, label: "Errors", of: `of ${entry.name}` },
     }];
