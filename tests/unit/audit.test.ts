@@ -15,6 +15,8 @@ import {
   SERVER,
 } from "../../src/actor.ts";
 import { exportStream } from "../../src/control/api/audit.ts";
+import { exportStream as exportLogs } from "../../src/control/api/log_export.ts";
+import type { MergedEntry } from "../../src/telemetry/cluster/node_logs.ts";
 import type { KeyId } from "../../src/ids.ts";
 import { type Audit, createAudit, HEAD } from "../../src/core/audit/audit.ts";
 import {
@@ -440,7 +442,7 @@ Deno.test("an export reads no further than it is taken, and no further than the 
     head: () => audit.head(),
     following: (...range) => (reads++, audit.following(...range)),
   };
-  const reader = exportStream(counted).getReader();
+  const reader = exportStream(counted, "jsonl", () => {}).getReader();
   const chunks = [(await reader.read()).value!];
   assert.ok(reads <= 2, `${reads} reads`);
   there.audit.record(OPERATOR, event(1));
@@ -451,6 +453,40 @@ Deno.test("an export reads no further than it is taken, and no further than the 
     lines.slice(0, -1).map((line) => JSON.parse(line).id),
     Array.from({ length: 1_000 }, (_, n) => n + 1),
   );
+});
+
+Deno.test("an export breaks off when its reader may no longer see it", async () => {
+  using there = audited(3_000);
+  let mayRead = true;
+  const check = () => {
+    if (!mayRead) throw new Error("revoked");
+  };
+  const ofLogs = async () => {
+    const entry = {
+      at: 0,
+      id: "1",
+      level: "info",
+      event: "print",
+      message: "",
+      functionId: 1,
+      requestId: null,
+    } as const;
+    const list = () =>
+      Promise.resolve({ entries: [entry as unknown as MergedEntry], next: "1", newest: "", silent: [] });
+    return await exportLogs({ list }, {}, () => "line", check);
+  };
+  for (
+    const stream of [exportStream(there.audit, "csv", check), exportStream(there.audit, "jsonl", check), await ofLogs()]
+  ) {
+    mayRead = true;
+    const reader = stream.getReader();
+    await reader.read();
+    mayRead = false;
+    // What was read ahead may still come.
+    await assert.rejects(async () => {
+      for (let n = 0; n < 3; n++) await reader.read();
+    }, /revoked/);
+  }
 });
 
 Deno.test("an entry comes back from its line whatever text there is in it, and any other line counts as altered", () => {

@@ -19,6 +19,7 @@ function table(ids: Iterable<number>) {
 }
 
 const shown = (rows: { id: number }[]) => rows.map(({ id }) => ({ id, text: `"${id}", é` }));
+const allow = () => {};
 const upTo = (count: number) => Array.from({ length: count }, (_, n) => n + 1);
 
 Deno.test("a whole list is what its pages are together, whatever their size", async () => {
@@ -26,7 +27,7 @@ Deno.test("a whole list is what its pages are together, whatever their size", as
   await fc.assert(
     fc.asyncProperty(fc.constantFrom(...sizes), fc.integer({ min: 1, max: 1_000 }), async (size, limit) => {
       const { read } = table(upTo(size).map((n) => n * 3));
-      const whole = await (await answerList("rows", { cursor: 0 }, read, shown)).json();
+      const whole = await (await answerList("rows", { cursor: 0 }, read, shown, allow)).json();
       const pages: unknown[] = [];
       let cursor: number | null = 0;
       while (cursor !== null) {
@@ -35,6 +36,7 @@ Deno.test("a whole list is what its pages are together, whatever their size", as
           { limit, cursor },
           read,
           shown,
+          allow,
         )).json();
         assert.ok(page.rows.length <= limit);
         pages.push(...page.rows);
@@ -50,7 +52,7 @@ Deno.test("a whole list is what its pages are together, whatever their size", as
 
 Deno.test("a long list is read in pieces, and only as it is taken", async () => {
   const { rows, read, most } = table(upTo(1_000));
-  const response = await answerList("rows", { cursor: 0 }, read, shown);
+  const response = await answerList("rows", { cursor: 0 }, read, shown, allow);
   rows.add(2_000);
   const { rows: given }: { rows: { id: number }[] } = await response.json();
   assert.deepEqual(given.map(({ id }) => id), [...upTo(1_000), 2_000]);
@@ -59,7 +61,7 @@ Deno.test("a long list is read in pieces, and only as it is taken", async () => 
 
 Deno.test("a list whose other rows are deleted while it is sent ends well", async () => {
   const { rows, read } = table(upTo(1_000));
-  const response = await answerList("rows", { cursor: 0 }, read, shown);
+  const response = await answerList("rows", { cursor: 0 }, read, shown, allow);
   for (const id of [...rows]) if (id > 250) rows.delete(id);
   assert.equal((await response.json()).rows.length, 250);
 });
@@ -68,7 +70,20 @@ Deno.test("others have their turns between the pieces of a long list", async () 
   const { read } = table(upTo(1_000));
   let turns = 0;
   const timer = setInterval(() => turns++, 0);
-  await (await answerList("rows", { cursor: 0 }, read, shown)).json();
+  await (await answerList("rows", { cursor: 0 }, read, shown, allow)).json();
   clearInterval(timer);
   assert.ok(turns > 0);
+});
+
+Deno.test("a whole list breaks off when its reader may no longer see it", async () => {
+  const { read } = table(upTo(1_000));
+  let chunks = 0;
+  const check = () => {
+    if (++chunks > 2) throw new Error("revoked");
+  };
+  const reader = (await answerList("rows", { cursor: 0 }, read, shown, check)).body!.getReader();
+  await reader.read();
+  await reader.read();
+  await assert.rejects(reader.read(), /revoked/);
+  await assert.rejects(answerList("rows", { cursor: 0, limit: 1 }, read, shown, check), /revoked/);
 });

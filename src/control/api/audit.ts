@@ -1,6 +1,7 @@
 // Implements /api/audit: reads and exports the audit. No route changes an entry.
 
 import { z } from "@hono/zod-openapi";
+import { requireEntitled } from "../../actor.ts";
 import type { Audit } from "../../core/audit/audit.ts";
 import { auditEntry, CSV_HEAD, csvLine, exportHead, exportLine } from "../../core/audit/export.ts";
 import { auditEntrySchema, auditQuery } from "../inputs/audit_schemas.ts";
@@ -69,7 +70,7 @@ export function addAudit(api: Api, { audit }: ApiDeps): void {
     nothingUndocumented({ body: false, conditional: false }, exportQuery),
     (c) => {
       const { format } = exportQuery.parse(c.req.query());
-      return c.body(exportStream(audit, format), 200, {
+      return c.body(exportStream(audit, format, () => requireEntitled(c.get("actor"))), 200, {
         "Content-Type": format === "csv" ? "text/csv; charset=utf-8" : "application/x-ndjson",
         "Content-Disposition": `attachment; filename="audit.${format}"`,
       });
@@ -77,10 +78,14 @@ export function addAudit(api: Api, { audit }: ApiDeps): void {
   );
 }
 
-/** Streams the whole audit; reads each chunk when the client is ready for it. */
+/**
+ * Streams the whole audit; reads each chunk when the client is ready for it. `check` is called before, and breaks it off by
+ * throwing.
+ */
 export function exportStream(
   audit: Pick<Audit, "following" | "head">,
-  format: "jsonl" | "csv" = "jsonl",
+  format: "jsonl" | "csv",
+  check: () => void,
 ): ReadableStream<Uint8Array> {
   const head = audit.head() ?? '{"count":0,"mac":""}';
   const { count } = JSON.parse(head) as { count: number };
@@ -93,6 +98,7 @@ export function exportStream(
       if (format === "csv") write(controller, [CSV_HEAD]);
     },
     pull(controller) {
+      check();
       const rows = audit.following(after, count, EXPORT_PIECE);
       after = rows.at(-1)?.id ?? count;
       if (rows.length > 0) write(controller, rows.map(format === "csv" ? csvLine : exportLine));

@@ -1,6 +1,7 @@
 // Implements /api/functions. The schemas are in function_schemas.ts.
 
 import { z } from "@hono/zod-openapi";
+import { requireEntitled } from "../../actor.ts";
 import type { Condition, Health } from "../../code/checks/condition.ts";
 import type { Trial } from "../../core/functions/permissions.ts";
 import type { RegisteredFunction } from "../../core/functions/registry.ts";
@@ -195,6 +196,7 @@ export function addFunctions(
         c.req.valid("query"),
         (after, limit) => registry.list(after, limit),
         (rows) => rows.map(shown),
+        () => requireEntitled(c.get("actor")),
       ),
   );
 

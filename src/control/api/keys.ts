@@ -3,7 +3,7 @@
 import { z } from "@hono/zod-openapi";
 import type { OpenedKey } from "../../core/access/access.ts";
 import { keyVersion } from "../../core/access/values.ts";
-import type { Actor } from "../../actor.ts";
+import { type Actor, requireEntitled } from "../../actor.ts";
 import type { KeyId } from "../../ids.ts";
 import type { KeyUse } from "../../core/access/listing.ts";
 import type { KeyRow } from "../../store/access.ts";
@@ -166,7 +166,9 @@ export function addKeys(api: Api, deps: ApiDeps): void {
     const { groupId: group, includeValues, ...asked } = c.req.valid("query");
     const groupId = group === undefined ? undefined : names.groupId(group, "groupId");
     const read = (after: number, limit: number) => access.keys(groupId, after, limit);
-    return answerList("keys", asked, read, (rows) => shown(c.get("actor"), rows, includeValues));
+    const actor = c.get("actor");
+    const show = (rows: readonly (KeyRow & KeyUse)[]) => shown(actor, rows, includeValues);
+    return answerList("keys", asked, read, show, () => requireEntitled(actor));
   });
 
   api.openapi(create, async (c) => {

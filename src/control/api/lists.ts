@@ -22,15 +22,18 @@ type ListAnswer<Name extends string, Shown> =
 
 /**
  * Answers with `{"<name>": […]}`, and for a page with `next`. `read` returns at most `limit` rows with an id above
- * `after`, in order of id; `show` converts a row for the answer.
+ * `after`, in order of id; `show` converts a row for the answer; `check` is called before each chunk, and breaks the
+ * answer off by throwing.
  */
 export async function answerList<Name extends string, Row extends { readonly id: number }, Shown>(
   name: Name,
   { limit, cursor }: Asked,
   read: (after: number, limit: number) => Row[],
   show: (rows: Row[]) => Shown[] | Promise<Shown[]>,
+  check: () => void,
 ): Promise<ListAnswer<Name, Shown>> {
   const page = async (after: number, limit: number): Promise<Piece> => {
+    check();
     const { rows, next } = pageOf(read(after, limit + 1), limit, ({ id }) => id);
     return { shown: await show(rows), next };
   };

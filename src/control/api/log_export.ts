@@ -11,11 +11,16 @@ export const EXPORTED_MAX = 100_000;
 /** Entries of one page. */
 const PIECE = 1_000;
 
-/** Returns the newest entries that match, the newest first, as lines. @throws AppError as `AllLogs.list` */
+/**
+ * Returns the newest entries that match, the newest first, as lines. `check` is called before each page, and breaks the
+ * export off by throwing.
+ * @throws AppError as `AllLogs.list`
+ */
 export async function exportStream(
   logs: Pick<AllLogs, "list">,
   filter: LogFilter,
   line: (entry: MergedEntry) => string,
+  check: () => void,
 ): Promise<ReadableStream<Uint8Array>> {
   const encoder = new TextEncoder();
   // The first page before the answer begins, so that a wrong search is an error of the request.
@@ -23,6 +28,7 @@ export async function exportStream(
   let sent = 0;
   return new ReadableStream({
     async pull(controller) {
+      check();
       if (sent > 0) page = await logs.list(filter, { limit: PIECE, cursor: page.next });
       const { entries, next } = page;
       sent += entries.length;

@@ -1,6 +1,7 @@
 // Implements /api/logs: the output of functions, in pages and as a stream.
 
 import { z } from "@hono/zod-openapi";
+import { requireEntitled } from "../../actor.ts";
 import type { FunctionId, FunctionRef } from "../../ids.ts";
 import type { MergedEntry } from "../../telemetry/cluster/node_logs.ts";
 import type { Api, ApiDeps } from "../services.ts";
@@ -183,7 +184,8 @@ export function addLogs(api: Api, deps: ApiDeps): void {
       const line = format === "jsonl"
         ? (entry: MergedEntry) => JSON.stringify(toJson(entry))
         : (entry: MergedEntry) => textLine(entry, toJson(entry).functionName ?? `#${entry.functionId}`);
-      return c.body(await exportStream(allLogs, filter, line), 200, {
+      const check = () => requireEntitled(c.get("actor"));
+      return c.body(await exportStream(allLogs, filter, line, check), 200, {
         "Content-Type": format === "jsonl" ? "application/x-ndjson" : "text/plain; charset=utf-8",
         "Content-Disposition": `attachment; filename="logs.${format === "jsonl" ? "jsonl" : "txt"}"`,
       });
