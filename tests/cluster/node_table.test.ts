@@ -25,6 +25,8 @@ class Member implements AsyncDisposable {
   readonly membership: Membership;
   readonly renewal: Renewal;
   readonly fatal: unknown[] = [];
+  /** What it waits for before it renews its lease, if it hangs. */
+  hung: Promise<void> | undefined;
   #applied = 0;
   readonly #listeners = new Set<(seq: number) => void>();
 
@@ -55,7 +57,7 @@ class Member implements AsyncDisposable {
       macs,
       lease,
       now,
-      pause,
+      pause: (ms, until) => this.hung ?? pause(ms, until),
       replica: {
         get applied() {
           return applied();
@@ -158,15 +160,22 @@ Deno.test("a node whose connection ends with it is waited for until its lease ha
   }
 });
 
-Deno.test("a process that another one has replaced stops, and so does a node whose row was forged", async () => {
+Deno.test("a process with the id of a live node is refused; one that hangs is replaced, and then stops", async () => {
   await using postgres = await startPostgres();
   await using first = await member(postgres.url, "a", "first");
-  await using second = await member(postgres.url, "a", "second");
+  await using copied = await member(postgres.url, "a", "copied");
   await first.renewal.start();
+  await assert.rejects(copied.renewal.start(), /Another process takes part as node a/);
+  assert.equal(first.lease.isLive, true);
+
+  const hung = Promise.withResolvers<void>();
+  first.hung = hung.promise;
+  await using second = await member(postgres.url, "a", "second");
   await second.renewal.start();
+  assert.equal(first.lease.isLive, false, "its lease has lapsed before the row was another's");
+  hung.resolve();
   while (first.fatal.length === 0) await pause(20);
   assert.match(String(first.fatal[0]), /Another process takes part as node a/);
-  assert.equal(first.lease.isLive, false);
   assert.equal(second.lease.isLive, true);
   await postgres.query(
     "UPDATE crude_functions.nodes SET applied = applied + 1000",
@@ -176,6 +185,24 @@ Deno.test("a process that another one has replaced stops, and so does a node who
     /node a in the table of nodes does not match its MAC/,
   );
   assert.equal(second.fatal.length, 1);
+});
+
+Deno.test("a node that was killed is replaced by its next process, however the last renewal ended", async () => {
+  await using postgres = await startPostgres();
+  await using killed = await member(postgres.url, "a", "killed");
+  await killed.renewal.start();
+  const hung = Promise.withResolvers<void>();
+  killed.hung = hung.promise;
+  await using next = await member(postgres.url, "a", "next");
+  const started = next.renewal.start();
+  await pause(300);
+  const [row] = await killed.table.list();
+  const late = { ...row!, counter: row!.counter + 1 };
+  const macs = new RowMacs(testKeyring().derive("cluster nodes"), killed.node.log.cluster);
+  assert.ok(await killed.table.renew(late, macs.of(late), false), "it was on its way");
+  await started;
+  assert.equal(next.lease.isLive, true);
+  hung.resolve();
 });
 
 Deno.test("the row of another cluster, of a later time or with an unreadable state is not believed", async () => {

@@ -2,7 +2,7 @@
 
 import { AppError } from "../../errors.ts";
 import { EntryPending, StoreUnavailable } from "../log/errors.ts";
-import { LEASE_MS, type NodeLease } from "./lease.ts";
+import { GONE_MS, LEASE_MS, type NodeLease } from "./lease.ts";
 import type { NodeRow, NodeTable, RowMacs, StoredRow } from "./node_row.ts";
 
 /** The copy of the log on this node. */
@@ -55,6 +55,8 @@ const FRESH_MS = 100;
 const REFRESH_MAX_MS = 500;
 /** A node that has known of an entry for this long without applying it does not renew, so that no writer waits for it. */
 const BEHIND_MAX_MS = 2_000;
+/** Another process lives if its counter grows as often: a renewal of one that was killed may still be on its way. */
+const SIGNS_OF_LIFE = 2;
 
 export class Renewal {
   readonly #options: RenewalOptions;
@@ -70,6 +72,8 @@ export class Renewal {
   #isAcknowledgmentDue = false;
   /** Whether this process has written the node's row. */
   #hasJoined = false;
+  /** The last state of the row of another process that has taken part as this node, and since when it was seen. */
+  #predecessor: { readonly mark: string; readonly since: number; readonly changes: number } | undefined;
   #wasLive = false;
   #stopped = false;
   #running: Promise<void> | undefined;
@@ -235,6 +239,7 @@ export class Renewal {
     if (isHeldBack?.()) return false;
     const before = await this.#rowBefore();
     mayJoin?.();
+    if (before && this.#mayBeLive(before)) return false;
     const sent = lease.now();
     const row: NodeRow = {
       ...this.#row,
@@ -261,6 +266,21 @@ export class Renewal {
     const before = rows.find(({ id }) => id === this.#row.id);
     if (before && this.#hasJoined && before.instance !== this.#row.instance) throw takenOver(this.#row.id);
     return before;
+  }
+
+  /**
+   * Reports whether another process may still have a lease as this node: writers would no longer wait for it once this one
+   * has written the row. @throws AppError if it renews its lease
+   */
+  #mayBeLive({ instance, counter, left, renewedMsAgo }: StoredRow): boolean {
+    // The clock of PostgreSQL can only save the time to see that a process which was killed is gone.
+    if (this.#hasJoined || left || instance === this.#row.instance || renewedMsAgo >= GONE_MS) return false;
+    const [mark, now] = [`${instance} ${counter}`, this.#options.now()];
+    const seen = this.#predecessor ?? { mark, since: now, changes: 0 };
+    const isSame = seen.mark === mark;
+    if (!isSame && seen.changes + 1 >= SIGNS_OF_LIFE) throw takenOver(this.#row.id);
+    this.#predecessor = isSame ? seen : { mark, since: now, changes: seen.changes + 1 };
+    return now - this.#predecessor.since < GONE_MS;
   }
 
   /** Lets the replica apply what is there. That it fails is seen as it falls behind, or reported by it. */
