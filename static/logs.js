@@ -44,9 +44,19 @@ function made(entry, words) {
     part(".whole-request code").textContent = entry.requestId;
     part(".whole-request").hidden = false;
   }
-  show(".took", entry.durationMs === null ? "" : `${entry.durationMs.toFixed(1)} ms`);
+  show(".took", entry.durationMs === null ? "" : tookText(entry.durationMs));
   show(".node", entry.node === undefined ? "" : `Node ${entry.node.slice(0, SHORT_ID_LENGTH)}`);
   return item;
+}
+
+const SIGNIFICANT = new Intl.NumberFormat("en-US", { maximumSignificantDigits: 3 });
+const WHOLE = new Intl.NumberFormat("en-US", { maximumFractionDigits: 0 });
+
+/** How long something took, as ui/format.ts has it. */
+function tookText(ms) {
+  const text = (n) => (n >= 100 ? WHOLE : SIGNIFICANT).format(n);
+  if (Math.round(ms) < 1_000) return `${text(ms)} ms`;
+  return ms < 120_000 ? `${text(ms / 1_000)} s` : `${text(ms / 60_000)} min`;
 }
 
 /** Returns the parts of a message, with the words that are searched for in elements of their own. */

@@ -105,7 +105,7 @@ Deno.test("settings are changed, refused and reset as the guide and the table sa
     assert.equal(await field.inputValue(), "90 days");
     await field.fill("2 parsecs");
     await save(visit);
-    assert.match(await page.getByRole("alert").textContent() ?? "", /must be 1 min to 3650 days/);
+    assert.match(await page.getByRole("alert").textContent() ?? "", /must be 1 min to 3,650 days/);
     await page.getByLabel("log.trimming.retention-seconds").fill("48 h");
     await save(visit);
     assert.equal(await valueOf(server, "log.trimming.retention-seconds"), 172_800);

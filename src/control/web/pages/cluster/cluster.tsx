@@ -7,7 +7,7 @@ import type { Web, WebDeps, WebEnv } from "../../shell/deps.ts";
 import { page } from "../../shell/layout.tsx";
 import { Ago, Badge, Fact, Facts, ShortTime, Stat, Stats, StatusDot } from "../../ui/components.tsx";
 import { DataTable } from "../../ui/data_table.tsx";
-import { count, plural } from "../../ui/format.ts";
+import { count, plural, took } from "../../ui/format.ts";
 import { AddNode, Advice, Problem, SingleServer } from "./guides.tsx";
 
 const PATH = "/web/cluster";
@@ -157,6 +157,5 @@ function behind(lag: number): string {
 }
 
 function age(sinceMs: number): string {
-  const ms = Math.max(0, sinceMs);
-  return ms < 120_000 ? `${(ms / 1_000).toFixed(1)} s ago` : `${Math.round(ms / 60_000)} min ago`;
+  return `${took(Math.max(0, sinceMs))} ago`;
 }

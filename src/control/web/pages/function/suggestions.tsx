@@ -18,7 +18,7 @@ import { Empty, Time } from "../../ui/components.tsx";
 import { VersionField } from "../../ui/conflict.tsx";
 import { DataTable } from "../../ui/data_table.tsx";
 import { ProblemSummary } from "../../ui/fields.tsx";
-import { count, plural } from "../../ui/format.ts";
+import { count, limitText, plural } from "../../ui/format.ts";
 import { LABELS } from "../functions/form_values.ts";
 import { LIST_PATH, pathOf } from "../functions/list.tsx";
 import { functionOf } from "./tabs.tsx";
@@ -128,6 +128,7 @@ function Comparison({ rows, isReview = false }: { rows: readonly ComparedRow[]; 
   return (
     <DataTable
       label="What it may do, and what it needs"
+      isStacked
       columns={[
         isReview && {
           label: "Change",
@@ -237,8 +238,8 @@ function rowsOf(entry: RegisteredFunction, found: Suggestion, defaults: { timeou
     proposed,
     why,
   });
-  const amount = (value: number | null, normal: number, unit: string) => `${count(value ?? normal)} ${unit}`;
-  const { timeoutMs, memoryMb } = defaults;
+  const memory = (mb: number | null) => `${count(mb ?? defaults.memoryMb)} MB`;
+  const time = (ms: number | null) => limitText(ms ?? defaults.timeoutMs);
   return [
     row("secrets", LABELS.secrets, names(entry.secrets), names(found.secrets), "The names whose values its calls got."),
     row(
@@ -251,15 +252,15 @@ function rowsOf(entry: RegisteredFunction, found: Suggestion, defaults: { timeou
     row(
       "memoryMb",
       LABELS.memoryMb,
-      amount(entry.memoryMb, memoryMb, "MB"),
-      amount(found.memoryMb, memoryMb, "MB"),
+      memory(entry.memoryMb),
+      memory(found.memoryMb),
       "The most that its processes used, and a reserve.",
     ),
     row(
       "timeoutMs",
       LABELS.timeoutMs,
-      amount(entry.timeoutMs, timeoutMs, "ms"),
-      amount(found.timeoutMs, timeoutMs, "ms"),
+      time(entry.timeoutMs),
+      time(found.timeoutMs),
       "What its longest calls took, and a reserve.",
     ),
   ];

@@ -15,7 +15,7 @@ import type { Web, WebDeps } from "../../shell/deps.ts";
 import { sizeText } from "../../ui/code_form.tsx";
 import { attempt, fieldText, type Problems, readForm, type Typed } from "../../shell/forms.ts";
 import { page } from "../../shell/layout.tsx";
-import { parsePositiveInt } from "../../ui/format.ts";
+import { parsePositiveInt, took } from "../../ui/format.ts";
 import { callOnce, filledPath, parametersOf, requestOf, type TrialResponse } from "./try_request.ts";
 import { functionFrame, functionOf } from "./tabs.tsx";
 import { LIST_PATH, pathOf } from "../functions/list.tsx";
@@ -264,8 +264,7 @@ function Answer({ response, log }: { response: TrialResponse; log: readonly LogE
   return (
     <>
       <p class="answer-line">
-        <Badge kind={kind}>Status {status}</Badge>{" "}
-        <span>{durationMs < 10 ? durationMs.toFixed(1) : Math.round(durationMs)} ms</span>{" "}
+        <Badge kind={kind}>Status {status}</Badge> <span>{took(durationMs)}</span>{" "}
         <span class="quiet">{sizeText(body.length)}{cut && " or more"}</span>
         {body.length > 0 && <Download response={response} />}
       </p>

@@ -20,7 +20,7 @@ import {
   Time,
 } from "../../ui/components.tsx";
 import { type Column, DataTable } from "../../ui/data_table.tsx";
-import { count, plural } from "../../ui/format.ts";
+import { count, plural, took } from "../../ui/format.ts";
 import { type Hour, Sparkline } from "../../ui/sparkline.tsx";
 import { listPath, type ListQuery, type Sort, SORTS, STATES } from "./list_query.ts";
 
@@ -177,7 +177,7 @@ function columnsOf({ query, groupNames, origin, now }: Pick<ListProps, "query" |
       label: "p95",
       isFigure: true,
       narrowLabel: ({ summary }) => summary.p95Ms === null ? undefined : "p95",
-      cell: ({ summary }) => summary.p95Ms === null ? "" : duration(summary.p95Ms),
+      cell: ({ summary }) => summary.p95Ms === null ? "" : took(summary.p95Ms),
     },
     {
       label: "Last error",
@@ -254,10 +254,6 @@ function Failures({ summary }: { summary: Summary }) {
   return failures > 0
     ? <Badge kind="bad">{count(failures)}</Badge>
     : <span class="quiet">{summary.calls > 0 && "0"}</span>;
-}
-
-function duration(ms: number): string {
-  return ms < 10 ? `${ms.toFixed(1)} ms` : ms < 10_000 ? `${count(Math.round(ms))} ms` : `${(ms / 1_000).toFixed(1)} s`;
 }
 
 /** Leads to the log of the request that failed, or to the errors of the function. */

@@ -8,7 +8,7 @@ import { Icon, type IconName } from "../../icons/icon.tsx";
 import type { WebDeps } from "../../shell/deps.ts";
 import { Card } from "../../ui/card.tsx";
 import { Ago } from "../../ui/components.tsx";
-import { count, plural } from "../../ui/format.ts";
+import { count, plural, took } from "../../ui/format.ts";
 
 const DUE_SOON_MS = 30 * DAY_MS;
 /** A backup that is older is marked. */
@@ -78,7 +78,7 @@ function Functions({ deps: { registry, suspended } }: { deps: WebDeps }) {
 function Calls({ deps: { registry, settings, metrics, now } }: { deps: WebDeps }) {
   if (registry.counts().total === 0 || settings.get("metrics.retention-days") === 0) return null;
   const { calls, errors, p95Ms } = metrics.summary(undefined, now() - HOUR_MS);
-  const slow = p95Ms === null ? "" : `, 95 % within ${count(Math.ceil(p95Ms))} ms`;
+  const slow = p95Ms === null ? "" : `, 95 % within ${took(p95Ms)}`;
   return (
     <Row
       icon="chart-line"

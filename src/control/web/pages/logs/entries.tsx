@@ -6,6 +6,7 @@ import type { LogEntry } from "../../../../telemetry/logs.ts";
 import type { WebDeps } from "../../shell/deps.ts";
 import { parseSearch, type Search } from "../../../../telemetry/search.ts";
 import { timeText } from "../../format/times.ts";
+import { took } from "../../ui/format.ts";
 
 /** Labels of events other than output; the same as in static/logs.js. */
 export const EVENTS: Partial<Record<LogEntry["event"], string>> = {
@@ -119,5 +120,5 @@ function Marked({ text, words }: { text: string; words: Search | undefined }) {
 }
 
 export function tookText(durationMs: number | null): string {
-  return durationMs === null ? "" : `${durationMs.toFixed(1)} ms`;
+  return durationMs === null ? "" : took(durationMs);
 }

@@ -4,6 +4,7 @@ import type { MergedEntry } from "../../../../telemetry/cluster/node_logs.ts";
 import { Empty } from "../../ui/card.tsx";
 import { Fact, Facts, Time } from "../../ui/components.tsx";
 import { EVENTS, shortId, tookText } from "./entries.tsx";
+import { took } from "../../ui/format.ts";
 
 interface TimelineProps {
   requestId: string;
@@ -78,7 +79,7 @@ function startOf(entries: readonly MergedEntry[]): number {
 }
 
 function offsetText({ at, durationMs }: MergedEntry, start: number): string {
-  return durationMs === null ? `+${at - start} ms` : `+${durationMs.toFixed(1)} ms`;
+  return `+${took(durationMs ?? at - start)}`;
 }
 
 function outcomeOf(end: MergedEntry | undefined): string {

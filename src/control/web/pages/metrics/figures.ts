@@ -2,7 +2,7 @@
 
 import type { Point as SeriesPoint } from "../../../../telemetry/metrics.ts";
 import { summarize, type Summary, type Tally } from "../../../../telemetry/tally.ts";
-import { count } from "../../ui/format.ts";
+import { significant, took } from "../../ui/format.ts";
 
 /** Ranges to choose from: the last `count` minutes, hours or days. */
 export const RANGES = {
@@ -75,12 +75,10 @@ export function drawnColumns({ columns }: Chart, rows: readonly Point[]): Figure
 
 /** Formats a number with its significant digits; null is a dash. */
 export function text(value: number | null): string {
-  if (value === null) return "–";
-  return count(Math.abs(value) >= 100 ? Math.round(value) : Number(value.toPrecision(3)));
+  return value === null ? "–" : significant(value);
 }
 
-/** Formats a duration in milliseconds, such as "12.5 ms" or "1.25 s". */
+/** Formats a duration in milliseconds, such as "12.5 ms" or "1.25 s"; null is a dash. */
 export function duration(ms: number | null): string {
-  if (ms === null) return "–";
-  return ms < 1_000 ? `${text(ms)} ms` : `${text(ms / 1_000)} s`;
+  return ms === null ? "–" : took(ms);
 }

@@ -14,9 +14,6 @@ const ROWS_MAX = 12;
 const BOXES_MAX = 50;
 
 const SHORT_UNITS: Readonly<Record<string, string>> = { milliseconds: "ms", seconds: "s" };
-/** More seconds are named in a longer unit. */
-const SECONDS_MAX = 3_600;
-
 export interface SettingFieldProps {
   name: SettingName;
   /** The current value. */
@@ -51,7 +48,7 @@ function Control({ name, text, problems, groups }: Omit<SettingFieldProps, "valu
   const { title, meaning, default: fallback } = DEFINITIONS[name];
   const hint = (
     <>
-      {meaning.replace(/, in milliseconds(?=[.;])/, "")}{" "}
+      {inAnyUnit(name, meaning)}{" "}
       <span class="setting-range">Default: {shortText(name, fallback)}. {allowed(name)}</span>
     </>
   );
@@ -90,6 +87,15 @@ function Control({ name, text, problems, groups }: Omit<SettingFieldProps, "valu
     default:
       return <TextField {...field} value={text} autocomplete="off" />;
   }
+}
+
+/** Leaves out the unit of the raw number, as a field of a time has the unit that fits. */
+function inAnyUnit(name: SettingName, meaning: string): string {
+  const kind = kindOf(name);
+  const isTime = kind.kind === "integer" && kind.unit?.endsWith("seconds");
+  return isTime
+    ? meaning.replace(/, in milliseconds(?=[.;])/, "").replace(/^Seconds (?=that|without)/, "Time ")
+    : meaning;
 }
 
 function NumberField({ field, text, unit }: {
@@ -145,8 +151,7 @@ export function shortText(name: SettingName, value: unknown): string {
   const kind = kindOf(name);
   switch (kind.kind) {
     case "integer":
-      return durationOf(name, value as number) ??
-        count(value as number) + (kind.unit === undefined ? "" : ` ${SHORT_UNITS[kind.unit] ?? kind.unit}`);
+      return amountOf(name, value as number, kind.unit);
     case "boolean":
       return value === true ? "on" : "off";
     case "list":
@@ -154,6 +159,15 @@ export function shortText(name: SettingName, value: unknown): string {
     default:
       return writeValue(name, value) || "none";
   }
+}
+
+/** A number with its unit; a time in the longest unit that makes it a whole number. */
+function amountOf(name: SettingName, value: number, unit: string | undefined): string {
+  const [number, word] = durationOf(name, value)?.split(" ") ?? [];
+  if (number !== undefined) return `${count(Number(number))} ${word}`;
+  if (unit === undefined) return count(value);
+  const isOne = value === 1 && unit.endsWith("s");
+  return `${count(value)} ${SHORT_UNITS[unit] ?? (isOne ? unit.slice(0, -1) : unit)}`;
 }
 
 /** Names the ranges of times in the units that the page shows, in place of the schema's plain numbers. */
@@ -171,14 +185,12 @@ export function withUnits(problems: Problems): Problems {
   );
 }
 
-/** "1 to 720 hours", or "0.1 to 3,600 s" instead of milliseconds; in two units only where one would be too long. */
-function range(name: SettingName, { min, max, unit }: { min: number; max: number; unit: string | undefined }): string {
-  if (unit === "milliseconds" && min % 100 === 0 && max <= SECONDS_MAX * 1_000) {
-    return `${count(min / 1_000)} to ${count(max / 1_000)} s`;
-  }
-  const [from, to] = [shortText(name, min), shortText(name, max)];
-  const shown = / \D+$/.exec(to)?.[0] ?? "";
-  return `${shown !== "" && from.endsWith(shown) ? from.slice(0, -shown.length) : from} to ${to}`;
+/** "1 to 720 hours", or "100 ms to 1 h" where the ends have units of their own. */
+function range(name: SettingName, { min, max }: { min: number; max: number }): string {
+  const to = shortText(name, max);
+  const [from, unit = ""] = (min === 0 ? "0" : shortText(name, min)).split(" ");
+  const isSame = unit.replace(/s$/, "") === to.split(" ")[1]?.replace(/s$/, "");
+  return `${isSame || unit === "" ? from : `${from} ${unit}`} to ${to}`;
 }
 
 function allowed(name: SettingName): string {
