@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-// crude 0.1.0, made by "deno task bundle:cli" from src/crude: 81071967ba7a4b5a7ad8386cf83e19c653236dbfdc347799116988a1f9c24f2d
+// crude 0.1.0, made by "deno task bundle:cli" from src/crude: db0ff8e1082b26095d78dceec6099072aff3a3e12f3830b8e05366d41c72cc1a
 (async () => {
 // ../src/crude/start.ts
 const { spawn: spawn2 } = await import("node:child_process");
@@ -2671,6 +2671,11 @@ var logs = {
       value: "NAME",
       help: "only of this function"
     },
+    key: {
+      type: "string",
+      value: "GROUP/KEY",
+      help: "only of calls that this API key admitted; also its id"
+    },
     level: {
       type: "string",
       value: "LEVEL",
@@ -2733,6 +2738,7 @@ async function filterOf(client, given) {
   const name = given.text("function");
   return {
     functionId: name === void 0 ? void 0 : (await functionByName(client, name)).id,
+    key: given.text("key"),
     level: given.text("level"),
     requestId: given.text("request"),
     search: given.text("search")

@@ -44,6 +44,11 @@ function made(entry, words) {
     part(".whole-request code").textContent = entry.requestId;
     part(".whole-request").hidden = false;
   }
+  if (entry.keyId !== null) {
+    part(".with-key a").href = `/web/logs?key=${entry.keyId}`;
+    part(".with-key a").textContent = entry.keyName ?? `revoked key ${entry.keyId}`;
+    part(".with-key").hidden = false;
+  }
   show(".took", entry.durationMs === null ? "" : tookText(entry.durationMs));
   show(".node", entry.node === undefined ? "" : `Node ${entry.node.slice(0, SHORT_ID_LENGTH)}`);
   return item;
@@ -198,6 +203,7 @@ function offerCopy(details) {
     event: entry.querySelector(".event").textContent || undefined,
     message: entry.querySelector(".text").textContent,
     requestId: text(".whole-request code"),
+    key: text(".with-key a"),
     durationMs: duration && parseFloat(duration),
     node: text(".node")?.replace("Node ", ""),
   };

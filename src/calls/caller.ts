@@ -5,7 +5,7 @@ import { decideAdmission, type KeyDirectory } from "../core/access/directory.ts"
 import { maySecretBeAsked, narrows } from "../core/functions/permissions.ts";
 import type { RegisteredFunction, Registry } from "../core/functions/registry.ts";
 import type { AppError } from "../errors.ts";
-import type { FunctionId, SecretName } from "../ids.ts";
+import type { FunctionId, KeyId, SecretName } from "../ids.ts";
 import type { SealableCaller } from "./secrets/broker.ts";
 import type { ObservedCaller } from "./secrets/disclosures.ts";
 import type { DisclosedSecrets, Masking } from "../masking/masking.ts";
@@ -28,6 +28,8 @@ export interface Rights {
 
 export class RunCaller implements ObservedCaller, SealableCaller, HostedCaller {
   readonly functionId: FunctionId;
+  /** The key that the call was admitted with; undefined on a public function. */
+  readonly keyId: KeyId | undefined;
   readonly trace: CallTrace | undefined;
   /** The values that were disclosed to the call. */
   readonly disclosed: DisclosedSecrets;
@@ -52,6 +54,7 @@ export class RunCaller implements ObservedCaller, SealableCaller, HostedCaller {
     call: Pick<ObservedCaller, "trace" | "disclosed" | "onTrial" | "onAsked">,
   ) {
     this.functionId = fn.id;
+    this.keyId = holder?.keyId;
     this.trace = call.trace;
     this.disclosed = call.disclosed;
     this.onTrial = call.onTrial;

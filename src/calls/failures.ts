@@ -1,6 +1,7 @@
 // Logs calls of functions, and makes the response to a call that failed. Never reveals the cause to the caller.
 
 import type { RegisteredFunction } from "../core/functions/registry.ts";
+import type { KeyId } from "../ids.ts";
 import type { Log } from "../telemetry/log.ts";
 import type { NewLogEntry } from "../telemetry/log_queue.ts";
 import type { Logs } from "../telemetry/logs.ts";
@@ -24,12 +25,14 @@ export interface Call {
   /** By `performance.now()`. */
   readonly began: number;
   readonly disclosed: DisclosedSecrets;
+  /** The API key that admitted it, once one has. */
+  keyId: KeyId | undefined;
 }
 
 /** Writes an entry about the call to its function's log. */
 export function logCall(
   { logs }: CallLog,
-  { fn, requestId, began, disclosed }: Call,
+  { fn, requestId, began, disclosed, keyId }: Call,
   level: NewLogEntry["level"],
   event: NewLogEntry["event"],
   message: string,
@@ -37,7 +40,7 @@ export function logCall(
   if (!logs.keeps(level)) return;
   // Rounded to microseconds: what the clock shows beyond that is noise.
   const durationMs = event === "exec_start" ? undefined : Math.round((performance.now() - began) * 1_000) / 1_000;
-  logs.write({ functionId: fn.id, requestId, level, event, message, durationMs, disclosed });
+  logs.write({ functionId: fn.id, requestId, keyId, level, event, message, durationMs, disclosed });
 }
 
 /** Returns the outcome of a call that ended with `error`. */

@@ -150,7 +150,7 @@ export function createRun(deps: RunDependencies): Run {
       );
     }
     const trace = traces?.call({ name: fn.name, method, route: RUN_PREFIX + fn.route, requestId });
-    const call: Call = { fn, requestId, began, disclosed: masking.begin(fn.id) };
+    const call: Call = { fn, requestId, began, disclosed: masking.begin(fn.id), keyId: undefined };
     let keyId: KeyId | undefined;
     const ended = (outcome: Outcome) => metrics.ended(fn.id, outcome, performance.now() - began, keyId);
     underWay++;
@@ -167,7 +167,7 @@ export function createRun(deps: RunDependencies): Run {
         return asPage(holder, ownHost);
       }
       if (holder) {
-        keyId = holder.keyId;
+        call.keyId = keyId = holder.keyId;
         access.recordUse(keyId);
       }
       const keepsDebug = settings.get("log.level") === "debug";

@@ -1,7 +1,7 @@
 // Stores the logs of handlers, searches them, and counts them over time.
 
 import type { StatementSync } from "node:sqlite";
-import type { FunctionId } from "../ids.ts";
+import type { FunctionId, KeyId } from "../ids.ts";
 import { MINUTE_MS } from "../time.ts";
 import { all, type Database, first, insert, type Row } from "./database.ts";
 import { type BarCount, type Bars, type CountedEntry, createLogCounts } from "./log_counts.ts";
@@ -9,6 +9,8 @@ import { type BarCount, type Bars, type CountedEntry, createLogCounts } from "./
 export interface LogFields {
   functionId: FunctionId;
   requestId: string | null;
+  /** The API key that admitted the call; null if none did. */
+  keyId: KeyId | null;
   /** 0 debug, 1 info, 2 warn, 3 error. */
   level: number;
   event: string;
@@ -26,6 +28,7 @@ export interface LogRow extends LogFields {
 export interface LogFilter {
   readonly functionId?: FunctionId | undefined;
   readonly requestId?: string | undefined;
+  readonly keyId?: KeyId | undefined;
   /** This level and higher ones. */
   readonly level?: number | undefined;
   /** Only entries with larger ids. */
@@ -53,8 +56,8 @@ export interface LogStore {
   requests(beginning: string, limit: number): LogRow[];
 
   /**
-   * Counts entries by level in each bar that has any; `from` and `until` do not count. Of a request, of a search and of
-   * bars that are not whole minutes, only the newest entries are counted, `scanned` at most; `isComplete` says whether
+   * Counts entries by level in each bar that has any; `from` and `until` do not count. Of a request, an API key, a
+   * search and bars that are not whole minutes, only the newest entries are counted, `scanned` at most; `isComplete` says whether
    * these were all.
    */
   histogram(filter: LogFilter, bars: Bars, scanned: number): LogHistogram;
@@ -79,6 +82,7 @@ interface Columns extends Row {
   id: number;
   function_id: number;
   request_id: string | null;
+  key_id: number | null;
   level: number;
   event: string;
   message: string;
@@ -96,7 +100,8 @@ const LAST_CHARACTER = "\uffff";
 /** Longer than 80 lines: it prepares all statements once, next to the methods that run them. */
 export function createLogStore(db: Database): LogStore {
   const insertRow = db.prepare(
-    "INSERT INTO logs (function_id, request_id, level, event, message, duration_ms, at) VALUES (?, ?, ?, ?, ?, ?, ?)",
+    "INSERT INTO logs (function_id, request_id, key_id, level, event, message, duration_ms, at)" +
+      " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
   );
   const insertWords = db.prepare("INSERT INTO logs_search (rowid, message) VALUES (?, ?)");
   const byId = db.prepare("SELECT * FROM logs WHERE id = ?");
@@ -145,12 +150,12 @@ export function createLogStore(db: Database): LogStore {
 
   /** Counts the newest `scanned` entries that a subquery finds; what only the filter excludes counts as scanned, too. */
   const scan = (filter: LogFilter, { from, widthMs, count }: Bars, scanned: number): LogHistogram => {
-    const { functionId, requestId, level = 0, match } = filter;
+    const { functionId, requestId, keyId, level = 0, match } = filter;
     const until = from + count * widthMs;
     const ids = logCounts.ids(from, until - 1);
     if (!ids) return { counts: [], isComplete: true };
     const range: Condition[] = [["id >= ?", ids.first], ["id <= ?", ids.last]];
-    const columns = "id, function_id, request_id, level, at";
+    const columns = "id, function_id, request_id, key_id, level, at";
     let entries: string;
     let conditions: Condition[];
     if (match !== undefined) {
@@ -160,12 +165,14 @@ export function createLogStore(db: Database): LogStore {
     } else {
       conditions = [...range];
       if (requestId !== undefined) conditions.push(["request_id = ?", requestId]);
+      else if (keyId !== undefined) conditions.push(["key_id = ?", keyId]);
       else if (functionId !== undefined) conditions.push(["function_id = ?", functionId]);
       entries = `SELECT ${columns} FROM logs WHERE ${whereOf(conditions)} ORDER BY id DESC LIMIT ?`;
     }
     const filters: Condition[] = [["at >= ?", from], ["at < ?", until], ["level >= ?", level]];
     if (functionId !== undefined) filters.push(["function_id = ?", functionId]);
     if (requestId !== undefined) filters.push(["request_id = ?", requestId]);
+    if (keyId !== undefined) filters.push(["key_id = ?", keyId]);
     const statement = kept(
       `SELECT CASE WHEN ${
         whereOf(filters)
@@ -189,8 +196,8 @@ export function createLogStore(db: Database): LogStore {
   return {
     insertAll(entries) {
       const stored = entries.map((fields) => {
-        const { functionId, requestId, level, event, message, durationMs, at } = fields;
-        const id = insert(insertRow, functionId, requestId, level, event, message, durationMs, at);
+        const { functionId, requestId, keyId, level, event, message, durationMs, at } = fields;
+        const id = insert(insertRow, functionId, requestId, keyId, level, event, message, durationMs, at);
         insertWords.run(id, message);
         return { id, functionId, level, at };
       });
@@ -198,12 +205,13 @@ export function createLogStore(db: Database): LogStore {
       return stored.map(({ id }) => id);
     },
 
-    list({ functionId, requestId, level = 0, since, from, until, match }, before, limit) {
+    list({ functionId, requestId, keyId, level = 0, since, from, until, match }, before, limit) {
       const times = timeConditions({ from, until });
       if (!times) return [];
       const conditions: Condition[] = [...times, ["l.id < ?", before]];
       if (functionId !== undefined) conditions.push(["l.function_id = ?", functionId]);
       if (requestId !== undefined) conditions.push(["l.request_id = ?", requestId]);
+      if (keyId !== undefined) conditions.push(["l.key_id = ?", keyId]);
       if (since !== undefined) conditions.push(["l.id > ?", since]);
       if (match !== undefined) {
         // By the ids of the matches, which the search finds in order: it ends once there are enough.
@@ -217,7 +225,7 @@ export function createLogStore(db: Database): LogStore {
           id,
         );
       }
-      if (functionId !== undefined || requestId !== undefined || level === 0) {
+      if (functionId !== undefined || requestId !== undefined || keyId !== undefined || level === 0) {
         return list([...conditions, ["l.level >= ?", level]], limit);
       }
       // Each level is covered by an index, several together are not.
@@ -240,8 +248,8 @@ export function createLogStore(db: Database): LogStore {
     },
 
     histogram(filter, bars, scanned) {
-      const { functionId, requestId, level = 0, match } = filter;
-      if (requestId !== undefined || match !== undefined || bars.widthMs % MINUTE_MS !== 0) {
+      const { functionId, requestId, keyId, level = 0, match } = filter;
+      if (requestId !== undefined || keyId !== undefined || match !== undefined || bars.widthMs % MINUTE_MS !== 0) {
         return scan(filter, bars, scanned);
       }
       return { counts: logCounts.over(bars, level, functionId), isComplete: true };
@@ -285,6 +293,7 @@ function toRow(row: Columns): LogRow {
     id: row.id,
     functionId: row.function_id as FunctionId,
     requestId: row.request_id,
+    keyId: row.key_id as KeyId | null,
     level: row.level,
     event: row.event,
     message: row.message,

@@ -18,13 +18,26 @@ import { sql as memory } from "./migrations/observations/007_memory.ts";
 import { sql as logCounts } from "./migrations/observations/008_log_counts.ts";
 import { sql as hosts } from "./migrations/observations/009_hosts.ts";
 import { sql as failedCalls } from "./migrations/observations/010_failed_calls.ts";
+import { sql as logKeys } from "./migrations/observations/011_log_keys.ts";
 import { createModuleGraphStore, type ModuleGraphStore } from "./module_graphs.ts";
 import { createNodeCountStore, type NodeCountStore } from "./node_counts.ts";
 import { createSecretReadStore, type SecretReadStore } from "./secret_reads.ts";
 import { createUseStore, type UseStore } from "./uses.ts";
 
 /** In order; the version is the number of migrations applied. Never edit a released one: append. */
-export const MIGRATIONS = [logs, metrics, moduleGraphs, background, uses, nodes, memory, logCounts, hosts, failedCalls];
+export const MIGRATIONS = [
+  logs,
+  metrics,
+  moduleGraphs,
+  background,
+  uses,
+  nodes,
+  memory,
+  logCounts,
+  hosts,
+  failedCalls,
+  logKeys,
+];
 
 /** SQLITE_CORRUPT and SQLITE_NOTADB, https://www.sqlite.org/rescode.html */
 const DAMAGED = [11, 26];

@@ -1,6 +1,6 @@
 // Queues lines until they are stored: bounds them, and masks consecutive lines of a call as one text.
 
-import type { FunctionId } from "../ids.ts";
+import type { FunctionId, KeyId } from "../ids.ts";
 import { droppedMessage } from "../sandbox/host/output_limiter.ts";
 import type { Level } from "./log.ts";
 import type { DisclosedSecrets, Masking } from "../masking/masking.ts";
@@ -18,6 +18,8 @@ export interface NewLogEntry {
   readonly functionId: FunctionId;
   /** Null for lines that are printed outside of any call. */
   readonly requestId: string | null;
+  /** The API key that admitted the call, if one did. */
+  readonly keyId?: KeyId | null | undefined;
   readonly level: Level;
   readonly event: LogEvent;
   /** As it was printed. Secrets are masked before it is stored or shown. */

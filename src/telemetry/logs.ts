@@ -3,7 +3,7 @@
 import { pageOf } from "../paging.ts";
 import { HOUR_MS, MINUTE_MS } from "../time.ts";
 import { messageOf } from "../errors.ts";
-import type { FunctionId } from "../ids.ts";
+import type { FunctionId, KeyId } from "../ids.ts";
 import type { Bars } from "../store/log_counts.ts";
 import type { LogRow } from "../store/logs.ts";
 import type { Observations } from "../store/observations.ts";
@@ -20,6 +20,8 @@ export interface LogEntry {
   readonly id: number;
   readonly functionId: FunctionId;
   readonly requestId: string | null;
+  /** The API key that admitted the call; null if none did. */
+  readonly keyId: KeyId | null;
   readonly level: Level;
   readonly event: LogEvent;
   readonly message: string;
@@ -31,6 +33,7 @@ export interface LogEntry {
 export interface LogFilter {
   readonly functionId?: FunctionId | undefined;
   readonly requestId?: string | undefined;
+  readonly keyId?: KeyId | undefined;
   /** This level and the more serious ones. */
   readonly level?: Level | undefined;
   /** Words, as for `parseSearch`. */
@@ -135,7 +138,7 @@ export class Logs {
    * @throws AppError InvalidInput (400) if `search` has no word in it
    */
   list(
-    { search, level, functionId, requestId, since, from, until, after, limit }: LogFilter & {
+    { search, level, functionId, requestId, keyId, since, from, until, after, limit }: LogFilter & {
       since?: number;
       after?: number;
       limit: number;
@@ -146,6 +149,7 @@ export class Logs {
       {
         functionId,
         requestId,
+        keyId,
         since,
         from,
         until,
@@ -170,10 +174,10 @@ export class Logs {
    * Counts the entries that match in each bar; `from` and `until` of the filter do not count.
    * @throws AppError InvalidInput (400) if `search` has no word in it
    */
-  histogram({ search, level, functionId, requestId }: LogFilter, bars: Bars): LogHistogram {
+  histogram({ search, level, functionId, requestId, keyId }: LogFilter, bars: Bars): LogHistogram {
     this.flush();
     const match = search === undefined ? undefined : parseSearch(search).match;
-    const filter = { functionId, requestId, level: level && LEVELS.indexOf(level), match };
+    const filter = { functionId, requestId, keyId, level: level && LEVELS.indexOf(level), match };
     const { counts, isComplete } = this.#rows.histogram(filter, bars, SCANNED_MAX);
     const numbers = Array.from({ length: bars.count }, () => LEVELS.map(() => 0));
     for (const { bar, level, entries } of counts) numbers[bar]![level] = entries;
@@ -281,9 +285,12 @@ export class Logs {
   }
 
   #insertAll(entries: readonly QueuedEntry[]): LogEntry[] {
-    const taken = entries.map(({ functionId, requestId, level, event, message, durationMs = null, at }) => ({
+    const taken = entries.map((
+      { functionId, requestId, keyId = null, level, event, message, durationMs = null, at },
+    ) => ({
       functionId,
       requestId,
+      keyId,
       level,
       event,
       // SQLite would cut the text at a NUL.
@@ -345,12 +352,13 @@ export class Logs {
   }
 }
 
-function acceptance({ functionId, requestId, level, search }: LogFilter): (entry: LogEntry) => boolean {
+function acceptance({ functionId, requestId, keyId, level, search }: LogFilter): (entry: LogEntry) => boolean {
   const words = search === undefined ? undefined : parseSearch(search);
   const least = level === undefined ? 0 : LEVELS.indexOf(level);
   return (entry) =>
     (functionId === undefined || entry.functionId === functionId) &&
     (requestId === undefined || entry.requestId === requestId) &&
+    (keyId === undefined || entry.keyId === keyId) &&
     LEVELS.indexOf(entry.level) >= least &&
     (words === undefined || words.test(entry.message));
 }

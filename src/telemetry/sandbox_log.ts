@@ -1,6 +1,6 @@
 // Writes output of sandboxes to the functions' logs, and errors of the server to its own log as well.
 
-import type { FunctionId } from "../ids.ts";
+import type { FunctionId, KeyId } from "../ids.ts";
 import type { Target } from "../sandbox/host/pool.ts";
 import type { LogLine } from "../sandbox/host/sandbox.ts";
 import type { Log } from "./log.ts";
@@ -18,7 +18,7 @@ export interface SandboxLogOptions {
 /** Takes a line of a sandbox that runs `target`. */
 export type SandboxLog = (
   target: Pick<Target, "functionId" | "route">,
-  line: LogLine<{ readonly disclosed: DisclosedSecrets }>,
+  line: LogLine<{ readonly disclosed: DisclosedSecrets; readonly keyId: KeyId | undefined }>,
 ) => void;
 
 export function createSandboxLog({ logs, masking, log, isNews }: SandboxLogOptions): SandboxLog {
@@ -28,6 +28,7 @@ export function createSandboxLog({ logs, masking, log, isNews }: SandboxLogOptio
     logs.write({
       functionId: functionId as FunctionId,
       requestId: requestId ?? null,
+      keyId: request?.caller.keyId,
       level,
       event: kind,
       message: text,

@@ -57,6 +57,9 @@ for (const runtime of Object.keys(RUNTIMES)) {
     assert.equal((await home.crude(["functions", "suggest", "hello", "--days", "0"])).code, 2);
 
     const { json: { logs } } = await ok(home, ["logs", "--function", "hello", "--search", "ada", "--json"]);
+    const { json: { logs: ofKey } } = await ok(home, ["logs", "--key", "staging/acme", "--search", "ada", "--json"]);
+    assert.deepEqual(ofKey, logs);
+    assert.equal((await ok(home, ["logs", "--key", "1", "--json"])).json.logs.length, 0);
     assert.deepEqual(logs.map(({ message }: { message: string }) => message), ["hello to ada"]);
 
     await ok(home, ["secrets", "rm", "GREETING", "--yes"]);

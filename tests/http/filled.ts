@@ -108,6 +108,7 @@ export function fillObservations(home: string, { functions, minutes, lines }: {
     logs.insertAll(Array.from({ length: lines }, (_, n) => ({
       functionId: ids[n % functions]!,
       requestId: crypto.randomUUID(),
+      keyId: null,
       level: 1 + n % 3,
       event: "print",
       message: `line ${n} of what was printed`,
@@ -128,7 +129,7 @@ export function fillRequests(
     () => new Date(),
     () => {},
   );
-  const line = { level: 1, event: "print", message: "a line", durationMs: null };
+  const line = { keyId: null, level: 1, event: "print", message: "a line", durationMs: null };
   transaction(() => logs.insertAll(requests.map((request) => ({ ...request, ...line }))));
   close();
 }

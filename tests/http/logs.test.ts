@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { statSync } from "node:fs";
 import { join } from "node:path";
-import { createSecret, deploy, run, save, set } from "./handlers.ts";
+import { createGroup, createKey, createSecret, deploy, run, save, set } from "./handlers.ts";
 import { startApp } from "./app.ts";
 import { startServer } from "./server.ts";
 import { kept, tail } from "./tail.ts";
@@ -46,6 +46,56 @@ Deno.test("a call's lines are listed from the moment it was answered, level by l
   assert.deepEqual(await levels(`?functionId=${id}&level=warn`), ["warn", "error", "error"]);
   assert.deepEqual(await levels("?level=error"), ["error", "error"]);
   assert.equal((await kept(server, `?functionId=${id + 1}`)).length, 0);
+});
+
+Deno.test("entries name the API key that admitted their call, and no other, and are listed by it", async () => {
+  await using server = await startApp();
+  await set(server, { "log.level": "debug" });
+  const group = await createGroup(server, "staging");
+  const code = `console.log("while loading");
+  export default async (c, ctx) => { console.log("printed"); if (ctx.query.fail) throw new Error("no"); return c.text("x"); }`;
+  await deploy(server, "closed", code, { keys: [group] });
+  await deploy(server, "open", code);
+  const [acme, other] = [await createKey(server, group, "acme"), await createKey(server, group, "other")];
+  for (const { value } of [acme, other]) await run(server, "/closed", value);
+  await run(server, "/closed?fail=1", acme.value);
+  // A public function ignores keys, and a call that is refused was admitted by none.
+  await run(server, "/open", acme.value);
+  await run(server, "/closed", server.key);
+  const all = await kept(server);
+  const of = ({ event, keyId, keyName }: (typeof all)[number]) => [event, keyId, keyName];
+  const [byAcme, byOther] = [[acme.id, "staging/acme"], [other.id, "staging/other"]];
+  assert.deepEqual(all.map(of).filter(([, id]) => id !== null), [
+    ...[byAcme, byOther].flatMap((key) => ["exec_start", "print", "exec_end"].map((event) => [event, ...key])),
+    ...["exec_start", "print", "exec_reject"].map((event) => [event, ...byAcme]),
+  ]);
+  const without = all.filter(({ keyId, message }) => keyId === null && message !== "while loading");
+  assert.deepEqual(without.map(({ event, keyName }) => [event, keyName]), [
+    ["exec_start", null],
+    ["print", null],
+    ["exec_end", null],
+  ]);
+  const ids = async (query: string) => (await kept(server, query)).map(({ id }) => id);
+  const wanted = all.filter(({ keyId }) => keyId === acme.id).map(({ id }) => id);
+  for (const key of [String(acme.id), "staging%2Facme"]) assert.deepEqual(await ids(`?key=${key}`), wanted);
+  assert.deepEqual(
+    await ids(`?key=${acme.id}&search=printed`),
+    all.filter((entry) => entry.keyId === acme.id && entry.event === "print").map(({ id }) => id),
+  );
+  assert.deepEqual(await ids("?key=99"), []);
+  assert.equal((await server.api("GET", "/api/logs?key=staging/nobody")).status, 404);
+  assert.equal((await server.api("GET", "/api/logs?key=1abc")).status, 400);
+  const { body: exported } = await server.api("GET", `/api/logs/export?key=${acme.id}`);
+  assert.equal(exported.trim().split("\n").length, wanted.length);
+  assert.ok(!JSON.stringify(all).includes(acme.value));
+
+  await using following = await tail(server, "?key=staging/acme");
+  await run(server, "/closed", other.value);
+  await run(server, "/closed", acme.value);
+  const entry = await following.seen(/./);
+  assert.deepEqual([entry.keyId, entry.keyName], byAcme);
+  await server.api("DELETE", `/api/keys/${acme.id}`);
+  assert.deepEqual((await kept(server, `?key=${acme.id}`)).map(of).at(0), ["exec_start", acme.id, null]);
 });
 
 Deno.test("at level debug, a call leaves the names of the secrets that it asked for, and no value", async () => {

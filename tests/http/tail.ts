@@ -7,6 +7,8 @@ export interface Entry {
   id: number;
   functionId: number;
   requestId: string | null;
+  keyId: number | null;
+  keyName: string | null;
   level: string;
   event: string;
   message: string;

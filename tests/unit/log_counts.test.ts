@@ -5,7 +5,7 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import fc from "fast-check";
-import type { FunctionId } from "../../src/ids.ts";
+import type { FunctionId, KeyId } from "../../src/ids.ts";
 import { Database } from "../../src/store/database.ts";
 import type { Bars } from "../../src/store/log_counts.ts";
 import { createLogStore, type LogFields, type LogFilter, type LogRow } from "../../src/store/logs.ts";
@@ -17,12 +17,14 @@ import { temporaryFolder } from "./temporary.ts";
 /** A whole hour. */
 const BEGIN = 1_780_000_200_000 - 1_780_000_200_000 % HOUR_MS;
 const FUNCTIONS = [1, 2, 3] as FunctionId[];
+const KEY = 7 as KeyId;
 const SCANNED = 1_000;
 
 function entry(fields: Partial<LogFields>): LogFields {
   return {
     functionId: FUNCTIONS[0]!,
     requestId: "r",
+    keyId: null,
     level: 1,
     event: "print",
     message: "a line",
@@ -50,6 +52,7 @@ Deno.test("counts and spans of time are those of the entries, however they were 
   const some = fc.record({
     functionId: fc.constantFrom(...FUNCTIONS),
     requestId: fc.constantFrom("r", "s", null),
+    keyId: fc.constantFrom(KEY, 8 as KeyId, null),
     level: fc.integer({ min: 0, max: 3 }),
     message: fc.constantFrom("a line", "another", "an order of a line"),
     // Not in order: entries wait, and clocks are set back.
@@ -89,6 +92,12 @@ Deno.test("counts and spans of time are those of the entries, however they were 
           [{ functionId: FUNCTIONS[1]! }, ({ functionId }) => functionId === FUNCTIONS[1]],
           [{ functionId: FUNCTIONS[0]!, level: 3 }, (row) => row.functionId === FUNCTIONS[0] && row.level === 3],
           [{ requestId: "s" }, ({ requestId }) => requestId === "s"],
+          [{ keyId: KEY }, ({ keyId }) => keyId === KEY],
+          [
+            { keyId: KEY, level: 2, functionId: FUNCTIONS[1]! },
+            (row) => row.keyId === KEY && row.level >= 2 && row.functionId === FUNCTIONS[1],
+          ],
+          [{ keyId: KEY, match: '"line"' }, (row) => row.keyId === KEY && row.message.includes("line")],
           [{ match: '"line"' }, ({ message }) => message.includes("line")],
           [
             { match: '"order"', level: 1, functionId: FUNCTIONS[2]! },

@@ -16,6 +16,7 @@ function entry(fields: Partial<LogFields>): LogFields {
   return {
     functionId: ONE,
     requestId: null,
+    keyId: null,
     level: 1,
     event: "print",
     message: "a line",

@@ -2,8 +2,9 @@
 
 import { z } from "@hono/zod-openapi";
 import { requireEntitled } from "../../actor.ts";
-import type { FunctionId, FunctionRef } from "../../ids.ts";
+import type { FunctionId, FunctionRef, KeyId, KeyRef } from "../../ids.ts";
 import type { MergedEntry } from "../../telemetry/cluster/node_logs.ts";
+import type { LogFilter } from "../../telemetry/logs.ts";
 import type { Api, ApiDeps } from "../services.ts";
 import { clearLogs } from "../clear_logs.ts";
 import {
@@ -36,6 +37,13 @@ const logSchema = z.object({
   functionId: idSchema,
   functionName: z.string().nullable().openapi({ description: "Null if the function was deleted meanwhile." }),
   requestId: z.string().nullable().openapi({ description: "The call's `X-Request-Id`; null outside of any call." }),
+  keyId: idSchema.nullable().openapi({
+    description: "The API key that admitted the call; null if none did, and of entries of earlier versions.",
+  }),
+  keyName: z.string().nullable().openapi({
+    description: "Null also if the key was revoked meanwhile.",
+    example: "staging/acme",
+  }),
   level: levelSchema,
   event: z.string().openapi({
     description:
@@ -74,7 +82,7 @@ const list = apiRoute({
         silentNodes: z.array(silentSchema).optional(),
       }),
     ),
-    ...errors(400),
+    ...errors(400, 404),
   },
 });
 
@@ -94,7 +102,7 @@ const exportSome = apiRoute({
         "text/plain": { schema: { type: "string" as const } },
       },
     },
-    ...errors(400),
+    ...errors(400, 404),
   },
 });
 
@@ -120,7 +128,7 @@ const stream = apiRoute({
   },
   responses: {
     200: { description: "The events.", content: { "text/event-stream": { schema: z.string() } } },
-    ...errors(400, 503),
+    ...errors(400, 404, 503),
   },
 });
 
@@ -138,20 +146,50 @@ const clear = apiRoute({
   responses: { 200: answer("It is deleted.", successSchema), ...errors(400, 404, 503) },
 });
 
+/** What a query refers to by ids or names. */
+interface Refs extends Omit<LogFilter, "functionId" | "keyId"> {
+  readonly functionId?: FunctionRef | undefined;
+  readonly key?: KeyRef | undefined;
+}
+
+/** Names of keys that are kept in memory, for followers of busy functions. */
+const KEY_NAMES_MAX = 1_000;
+
+/** Returns a function that gives the names of keys, which are looked up once until keys or groups are changed. */
+function createKeyNames({ access, names }: Pick<ApiDeps, "access" | "names">): (id: KeyId | null) => string | null {
+  const known = new Map<KeyId, string | null>();
+  let generation = access.directory.generation;
+  return (id) => {
+    if (id === null) return null;
+    if (generation !== access.directory.generation || known.size >= KEY_NAMES_MAX) known.clear();
+    generation = access.directory.generation;
+    let name = known.get(id);
+    if (name === undefined) known.set(id, name = names.ofKey(id));
+    return name;
+  };
+}
+
 export function addLogs(api: Api, deps: ApiDeps): void {
   const { allLogs, names, registry } = deps;
-  const toJson = ({ at, id, functionId, ...entry }: MergedEntry): z.infer<typeof logSchema> => {
+  const keyName = createKeyNames(deps);
+  const toJson = (
+    { at, id, functionId, requestId, keyId = null, ...entry }: MergedEntry,
+  ): z.infer<typeof logSchema> => {
     // From memory for most: followers of a busy function get thousands of entries a second.
     const functionName = registry.enabled(functionId)?.name ?? names.ofFunction(functionId);
-    return { id, functionId, functionName, ...entry, at: time(at) };
+    return { id, functionId, functionName, requestId, keyId, keyName: keyName(keyId), ...entry, at: time(at) };
   };
   const openStream = createLogStream(allLogs, toJson);
-  const idOf = (ref: FunctionRef | undefined) => ref === undefined ? undefined : names.functionId(ref, "functionId");
+  const idsOf = ({ functionId, key, ...filter }: Refs) => ({
+    ...filter,
+    functionId: functionId === undefined ? undefined : names.functionId(functionId, "functionId"),
+    keyId: key === undefined ? undefined : names.keyId(key, "key"),
+  });
 
   // Before the route with an id, which would take "stream" for one.
   api.openapi(stream, (c) => {
-    const { since, functionId, ...rest } = c.req.valid("query");
-    const filter = { ...rest, functionId: idOf(functionId) };
+    const { since, ...rest } = c.req.valid("query");
+    const filter = idsOf(rest);
     // A browser that reconnects sends a newer id than the one in the address.
     const last = c.req.header("Last-Event-ID") ?? since;
     return openStream(
@@ -161,8 +199,8 @@ export function addLogs(api: Api, deps: ApiDeps): void {
   });
 
   api.openapi(list, async (c) => {
-    const { cursor, limit, functionId, from, to, ...rest } = c.req.valid("query");
-    const filter = { ...rest, functionId: idOf(functionId), ...timesOf({ from, to }) };
+    const { cursor, limit, from, to, ...rest } = c.req.valid("query");
+    const filter = { ...idsOf(rest), ...timesOf({ from, to }) };
     const page = await allLogs.list(filter, { limit, cursor });
     const { entries, next = null, newest, silent } = page;
     return c.json({
@@ -179,8 +217,8 @@ export function addLogs(api: Api, deps: ApiDeps): void {
     exportSome.path,
     nothingUndocumented({ body: false, conditional: false }, logExportQuery),
     async (c) => {
-      const { format, functionId, from, to, ...rest } = logExportQuery.parse(c.req.query());
-      const filter = { ...rest, functionId: idOf(functionId), ...timesOf({ from, to }) };
+      const { format, from, to, ...rest } = logExportQuery.parse(c.req.query());
+      const filter = { ...idsOf(rest), ...timesOf({ from, to }) };
       const line = format === "jsonl"
         ? (entry: MergedEntry) => JSON.stringify(toJson(entry))
         : (entry: MergedEntry) => textLine(entry, toJson(entry).functionName ?? `#${entry.functionId}`);

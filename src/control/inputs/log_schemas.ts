@@ -5,7 +5,7 @@ import type { SilentNode } from "../../telemetry/cluster/node_logs.ts";
 import { LEVELS } from "../../telemetry/logs.ts";
 import { moment } from "./audit_schemas.ts";
 import { mustBe, query } from "./fields.ts";
-import { functionRefText } from "./references.ts";
+import { functionRefText, keyRefText } from "./references.ts";
 
 const PAGE_MAX = 1_000;
 const PAGE_DEFAULT = 100;
@@ -17,6 +17,10 @@ export const levelSchema = z.enum(LEVELS, mustBe(`one of ${LEVELS.join(", ")}`))
 export const logFilter = {
   functionId: functionRefText.optional(),
   requestId: z.string(mustBe("given once")).max(100, "must have at most 100 characters").optional(),
+  key: keyRefText.optional().openapi({
+    description:
+      "Only entries of calls that this API key admitted: its id (digits alone), or its name such as `staging/acme`.",
+  }),
   level: levelSchema.optional().openapi({ description: "This level and more severe ones." }),
   search: z.string(mustBe("given once")).max(SEARCH_MAX_LENGTH, `must have at most ${SEARCH_MAX_LENGTH} characters`)
     .optional()

@@ -22,6 +22,8 @@ interface Entry {
   readonly id: number;
   readonly functionId: number;
   readonly requestId: string | null;
+  readonly keyId?: number | null;
+  readonly keyName?: string | null;
   readonly level: string;
   readonly event: string;
   readonly message: string;
@@ -42,6 +44,7 @@ const logs: Command = {
   options: {
     follow: { type: "boolean", short: "f", help: "continue with what is logged from now on" },
     function: { type: "string", value: "NAME", help: "only of this function" },
+    key: { type: "string", value: "GROUP/KEY", help: "only of calls that this API key admitted; also its id" },
     level: { type: "string", value: "LEVEL", choices: LEVELS, help: "this level and more severe ones" },
     request: { type: "string", value: "ID", help: "only of the call with this X-Request-Id" },
     search: { type: "string", value: "WORDS", help: "only messages with these words" },
@@ -70,6 +73,7 @@ async function filterOf(client: Client, given: Given): Promise<Filter> {
   const name = given.text("function");
   return {
     functionId: name === undefined ? undefined : (await functionByName(client, name)).id,
+    key: given.text("key"),
     level: given.text("level"),
     requestId: given.text("request"),
     search: given.text("search"),

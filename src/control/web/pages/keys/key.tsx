@@ -290,7 +290,7 @@ function KeyFacts({ keyRow: key, deps: { access, metrics, now } }: { keyRow: Lis
       </Fact>
       <Fact term="Calls, last 24 hours">
         <a href={`/web/metrics?key=${key.id}&range=two-days`}>{count(calls)}</a>
-        {errors > 0 && `, ${plural(errors, "error")}`}
+        {errors > 0 && `, ${plural(errors, "error")}`} · <a href={`/web/logs?key=${key.id}`}>Log</a>
       </Fact>
     </Facts>
   );

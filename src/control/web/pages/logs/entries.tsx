@@ -39,34 +39,53 @@ export function functionNames(ids: Iterable<number>, matrix: WebDeps["matrix"]):
   }));
 }
 
-export function Entries({ entries, names, search, isOfOne }: {
+/** Returns the names of the API keys that admitted calls, without those that were revoked. */
+export function keyNames(entries: readonly MergedEntry[], all: WebDeps["names"]): Map<number, string> {
+  const ids = new Set(entries.flatMap(({ keyId }) => keyId ?? []));
+  return new Map([...ids].flatMap((id) => {
+    const name = all.ofKey(id);
+    return name ? [[id, name]] : [];
+  }));
+}
+
+/** How a key is named that may have been revoked. */
+export function keyText(id: number, name: string | undefined): string {
+  return name ?? `revoked key ${id}`;
+}
+
+export function Entries({ entries, names, keyNames, search, isOfOne }: {
   entries: readonly MergedEntry[];
   /** Whether all are of one function, which need not be named. */
   isOfOne: boolean;
   /** Names of functions by their ids. */
   names: ReadonlyMap<number, string>;
+  /** Names of API keys by their ids. */
+  keyNames: ReadonlyMap<number, string>;
   search: string | undefined;
 }) {
   const words = search === undefined ? undefined : parseSearch(search);
   return (
     <>
       <ol id="entries" class={isOfOne ? "entries of-one" : "entries"} aria-label="Entries, the newest first" reversed>
-        {entries.map((entry) => <Entry entry={entry} name={names.get(entry.functionId)} words={words} />)}
+        {entries.map((entry) => (
+          <Entry entry={entry} name={names.get(entry.functionId)} keyNames={keyNames} words={words} />
+        ))}
       </ol>
       <template id="entry">
-        <Entry entry={undefined} name={undefined} words={undefined} />
+        <Entry entry={undefined} name={undefined} keyNames={keyNames} words={undefined} />
       </template>
     </>
   );
 }
 
 /** One entry, or a template that the script fills. The link to the request follows the line: what unfolds must not contain any. */
-function Entry({ entry, name, words }: {
+function Entry({ entry, name, keyNames, words }: {
   entry: MergedEntry | undefined;
   name: string | undefined;
+  keyNames: ReadonlyMap<number, string>;
   words: Search | undefined;
 }) {
-  const { level = "", requestId = null, node } = entry ?? {};
+  const { level = "", requestId = null, keyId = null, node } = entry ?? {};
   const at = entry && new Date(entry.at).toISOString();
   const event = entry && EVENTS[entry.event];
   const took = tookText(entry?.durationMs ?? null);
@@ -88,6 +107,12 @@ function Entry({ entry, name, words }: {
           </li>
           <li class="whole-request" hidden={requestId === null}>
             Request <code>{requestId}</code>
+          </li>
+          <li class="with-key" hidden={keyId === null}>
+            API key{" "}
+            <a href={keyId === null ? undefined : `/web/logs?key=${keyId}`} title="Only calls with this key">
+              {keyId !== null && keyText(keyId, keyNames.get(keyId))}
+            </a>
           </li>
           <li class="took" hidden={took === ""}>{took}</li>
           <li class="node" hidden={node === undefined}>{node && `Node ${shortId(node)}`}</li>

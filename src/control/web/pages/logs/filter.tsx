@@ -9,9 +9,10 @@ import type { Problems } from "../../shell/forms.ts";
 import { RANGES, type TimeRange } from "./time_range.ts";
 
 /** Parameters of the page, in the order of its address. */
-export const PARAMETERS = ["functionId", "level", "search", "requestId", "range", "from", "to"] as const;
+export const PARAMETERS = ["functionId", "key", "level", "search", "requestId", "range", "from", "to"] as const;
 export const LABELS = {
   functionId: "Function",
+  key: "API key",
   level: "Level",
   search: "Search",
   requestId: "Request",
@@ -58,11 +59,12 @@ export function isFiltered({ functionId }: LogsPlace, filter: Filter): boolean {
 
 /** Returns the query of the API for the same entries. */
 export function apiQuery(
-  { functionId, level, search, requestId }: Filter,
+  { functionId, key, level, search, requestId }: Filter,
   { from, until }: Pick<TimeRange, "from" | "until">,
 ): URLSearchParams {
   return new URLSearchParams(definedOf({
     functionId,
+    key,
     level,
     search,
     requestId,
@@ -110,6 +112,7 @@ export function FilterForm({ place, filter, range, problems, matrix }: FilterPro
           problems={problems}
         />
       )}
+      <KeyField matrix={matrix} value={filter.key} problems={problems} />
       <TextField
         name="search"
         type="search"
@@ -126,6 +129,30 @@ export function FilterForm({ place, filter, range, problems, matrix }: FilterPro
   );
 }
 
+/** The choice of a key; one that was revoked, which cannot be chosen, stays until another one is. */
+function KeyField({ matrix, value, problems }: Pick<FilterProps, "matrix" | "problems"> & { value: string }) {
+  const isGone = value !== "" && matrix.ownerName("key", Number(value)) === undefined;
+  if (isGone) {
+    return (
+      <>
+        <input type="hidden" name="key" value={value} />
+        <span>API key {value}</span>
+      </>
+    );
+  }
+  return (
+    <OwnerField
+      matrix={matrix}
+      scope="key"
+      name="key"
+      label={LABELS.key}
+      value={value}
+      empty="All callers"
+      problems={problems}
+    />
+  );
+}
+
 /** The fields of a custom time, in UTC as browsers send them without a zone. */
 export function CustomTime({ place, filter, range, problems }: Omit<FilterProps, "matrix">) {
   const { from, until, bars } = range;
@@ -135,7 +162,7 @@ export function CustomTime({ place, filter, range, problems }: Omit<FilterProps,
       <form method="get" action={place.path}>
         <input type="hidden" name="range" value="custom" />
         {place.functionId === undefined && <Kept filter={filter} names={["functionId"]} />}
-        <Kept filter={filter} names={["level", "search", "requestId"]} />
+        <Kept filter={filter} names={["key", "level", "search", "requestId"]} />
         <TextField
           name="from"
           type="datetime-local"

@@ -11,7 +11,7 @@ import type { WebDeps } from "../../shell/deps.ts";
 import { attempt, type Problems } from "../../shell/forms.ts";
 import { FormToken } from "../../shell/submissions.tsx";
 import { Counts, Download, Following, Silent, ZoomOut } from "./bar.tsx";
-import { Entries, functionNames, requestPath } from "./entries.tsx";
+import { Entries, functionNames, keyNames, requestPath } from "./entries.tsx";
 import {
   apiQuery,
   CustomTime,
@@ -50,7 +50,7 @@ async function listed(filter: Filter, cursor: string | undefined, deps: WebDeps)
   const { allLogs, now, names } = deps;
   const fallback = filter.requestId === "" ? DEFAULT_RANGE : "all";
   const range = await timeRangeOf(filter, fallback, now(), () => allLogs.beginning());
-  const { limit, cursor: after, functionId, level, search, requestId } = logListQuery.parse({
+  const { limit, cursor: after, functionId, key, level, search, requestId } = logListQuery.parse({
     ...Object.fromEntries(apiQuery(filter, { from: undefined, until: undefined })),
     limit: PAGE_SIZE,
     ...(cursor && { cursor }),
@@ -60,6 +60,7 @@ async function listed(filter: Filter, cursor: string | undefined, deps: WebDeps)
     search,
     requestId,
     functionId: functionId === undefined ? undefined : names.functionId(functionId, "functionId"),
+    keyId: key === undefined ? undefined : names.keyId(key, "key"),
     from: range.from,
     until: range.until === undefined ? undefined : range.until - 1,
   };
@@ -119,7 +120,7 @@ export async function logsView(
           {!problems && <Download query={apiQuery(filter, range)} />}
         </div>
         <Silent nodes={found.silent} />
-        <Listing {...ofFilter} found={found} />
+        <Listing {...ofFilter} keys={deps.names} found={found} />
       </>
     ),
     status: problems ? 400 : 200,
@@ -133,10 +134,11 @@ interface ListingProps {
   problems: Problems | undefined;
   found: MergedPage;
   matrix: WebDeps["matrix"];
+  keys: WebDeps["names"];
 }
 
 /** The entries, and what follows them. */
-function Listing({ place, filter, range, problems, found: { entries, next }, matrix }: ListingProps) {
+function Listing({ place, filter, range, problems, found: { entries, next }, matrix, keys }: ListingProps) {
   const names = functionNames([...entries.map(({ functionId }) => functionId), Number(filter.functionId)], matrix);
   const chosen = names.get(Number(filter.functionId));
   return (
@@ -145,6 +147,7 @@ function Listing({ place, filter, range, problems, found: { entries, next }, mat
         entries={entries}
         isOfOne={place.functionId !== undefined}
         names={names}
+        keyNames={keyNames(entries, keys)}
         search={problems || filter.search === "" ? undefined : filter.search}
       />
       {entries.length === 0 && !problems && <Nothing place={place} filter={filter} range={range} />}

@@ -11,7 +11,7 @@ import type { Web, WebDeps } from "../../shell/deps.ts";
 import { attempt, fieldText, readForm, redirect } from "../../shell/forms.ts";
 import { page } from "../../shell/layout.tsx";
 import { Download, Silent } from "./bar.tsx";
-import { functionNames, shortId } from "./entries.tsx";
+import { functionNames, keyNames, shortId } from "./entries.tsx";
 import { ALL_LOGS, filterOf, LABELS, PARAMETERS } from "./filter.tsx";
 import { logsView, requestSearchedFor } from "./list.tsx";
 import { Timeline } from "./timeline.tsx";
@@ -42,7 +42,7 @@ export function addLogs(web: Web, deps: WebDeps): void {
 type PageContext = Parameters<typeof page>[0];
 
 async function timelinePage(c: PageContext, requestId: string, deps: WebDeps) {
-  const { allLogs, matrix, settings } = deps;
+  const { allLogs, matrix, names, settings } = deps;
   const asked = await attempt(() => {
     const { limit, ...filter } = logListQuery.parse({ requestId, limit: TIMELINE_MAX });
     return allLogs.list({ requestId: filter.requestId }, { limit, cursor: undefined });
@@ -66,6 +66,7 @@ async function timelinePage(c: PageContext, requestId: string, deps: WebDeps) {
           requestId={requestId}
           entries={entries.toReversed()}
           isCut={next !== undefined}
+          keyName={keyNames(entries.slice(0, 1), names).get(entries[0]?.keyId ?? 0)}
           name={entries[0] && functionNames([entries[0].functionId], matrix).get(entries[0].functionId)}
           logsCalls={settings.get("log.level") === "debug"}
         />

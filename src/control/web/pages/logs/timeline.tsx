@@ -3,7 +3,7 @@
 import type { MergedEntry } from "../../../../telemetry/cluster/node_logs.ts";
 import { Empty } from "../../ui/card.tsx";
 import { Fact, Facts, Time } from "../../ui/components.tsx";
-import { EVENTS, shortId, tookText } from "./entries.tsx";
+import { EVENTS, keyText, shortId, tookText } from "./entries.tsx";
 import { took } from "../../ui/format.ts";
 
 interface TimelineProps {
@@ -14,11 +14,13 @@ interface TimelineProps {
   isCut: boolean;
   /** The name of the function; undefined if it was deleted. */
   name: string | undefined;
+  /** The name of the API key; undefined if there is none, or it was revoked. */
+  keyName: string | undefined;
   /** Whether the start and end of calls are logged. */
   logsCalls: boolean;
 }
 
-export function Timeline({ requestId, entries, isCut, name, logsCalls }: TimelineProps) {
+export function Timeline({ requestId, entries, isCut, name, keyName, logsCalls }: TimelineProps) {
   const [first] = entries;
   if (!first) {
     return (
@@ -43,6 +45,11 @@ export function Timeline({ requestId, entries, isCut, name, logsCalls }: Timelin
         <Fact term="Began">
           <Time ms={start} />
         </Fact>
+        {first.keyId !== null && (
+          <Fact term="API key">
+            {keyName === undefined ? keyText(first.keyId, keyName) : <a href={`/web/keys/${first.keyId}`}>{keyName}</a>}
+          </Fact>
+        )}
         <Fact term="Request">
           <code>{requestId}</code>
         </Fact>
