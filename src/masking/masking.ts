@@ -1,6 +1,7 @@
 // Masks secrets that were disclosed to handlers in what is written about their calls. Stores nothing.
 
 import { type Encoding, encodingsOf } from "./encodings.ts";
+import { fragmentsIn } from "./fragments.ts";
 import { Matcher, type Searchable, type Span } from "./matcher.ts";
 import { secretPartsOf } from "./secret_parts.ts";
 import { viewsOf } from "./views.ts";
@@ -165,8 +166,10 @@ export function createMasking(): Masking {
     const end = known.matcher.openEnd(whole);
     const inViews = spansInViews(known.matcher, whole);
     if (!inViews) return instead(TOO_COSTLY);
-    const spans = [...found.spans, ...inViews, ...end.span ? [end.span] : []];
-    if (inViews.length > 0) spans.sort((a, b) => a.start - b.start);
+    // What the call itself was given, then what the function was given last.
+    const fragments = fragmentsIn(whole, [...disclosed?.values ?? [], ...[...known.values.values()].reverse()]);
+    const spans = [...found.spans, ...inViews, ...fragments, ...end.span ? [end.span] : []];
+    if (inViews.length + fragments.length > 0) spans.sort((a, b) => a.start - b.start);
     const openAt = Math.min(found.cutFrom, end.from);
     const starts = [0];
     for (const { length } of pieces) starts.push(starts.at(-1)! + length);
