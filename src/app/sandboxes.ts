@@ -65,6 +65,7 @@ export async function openSandboxes(
     usage,
     ownAddresses: () => endpoint.addresses(),
     nodeAddresses: () => endpoint.nodeAddresses(),
+    databaseAddresses: () => endpoint.databaseAddresses(),
     machineHosts,
     ...settings.view({ denyNet: "sandbox.net.deny" }),
   };

@@ -22,7 +22,7 @@ import {
 export interface EgressOptions {
   readonly process: Pick<
     ProcessOptions,
-    "runDir" | "runtime" | "ownAddresses" | "nodeAddresses" | "machineHosts" | "denyNet"
+    "runDir" | "runtime" | "ownAddresses" | "nodeAddresses" | "databaseAddresses" | "machineHosts" | "denyNet"
   >;
   /** Certificates, as PEM, that are trusted in addition to the usual ones. */
   readonly certificates: readonly string[];
@@ -100,16 +100,24 @@ class EgressService implements Egress {
   /** Returns what is closed now. It is the same object until that changes. */
   #closed(): Closed {
     const now = performance.now();
-    const { ownAddresses, nodeAddresses, machineHosts, denyNet } = this.#options.process;
+    const { ownAddresses, nodeAddresses, databaseAddresses, machineHosts, denyNet } = this.#options.process;
     const denied = denyNet();
     const isRecent = this.#rules && now - this.#rulesAt < RULES_MS;
     if (isRecent && denied.join() === this.#rules!.denied.join()) return this.#rules!;
     const [addresses, own] = [machineHosts(), [...ownAddresses(), ...nodeAddresses()]];
-    const key = JSON.stringify([addresses, own, denied]);
+    const database = databaseAddresses();
+    const key = JSON.stringify([addresses, own, database, denied]);
     this.#rulesAt = now;
     if (this.#rules?.key === key) return this.#rules;
     const names = machineNames(addresses);
-    return this.#rules = { key, ownAddresses: own, machineHosts: addresses, machineNames: names, denied };
+    return this.#rules = {
+      key,
+      ownAddresses: own,
+      databaseAddresses: database,
+      machineHosts: addresses,
+      machineNames: names,
+      denied,
+    };
   }
 
   /** Returns the process. One that was started with other closed addresses ends after its last response. */

@@ -9,6 +9,7 @@ export interface Address {
 export class Endpoint {
   #address: Address | undefined;
   #nodes: () => readonly string[] = () => [];
+  #databases: () => readonly string[] = () => [];
 
   listensOn({ hostname, port }: Address): void {
     this.#address = { hostname, port };
@@ -20,14 +21,20 @@ export class Endpoint {
     return `http://${inUrl(hostname)}:${port}`;
   }
 
-  /** `nodes` returns `host:port` of each address of each node of the cluster. */
-  isOneOf(nodes: () => readonly string[]): void {
+  /** Both return `host:port` of each address: `nodes` of each node of the cluster, `databases` of its PostgreSQL. */
+  isOneOf(nodes: () => readonly string[], databases: () => readonly string[]): void {
     this.#nodes = nodes;
+    this.#databases = databases;
   }
 
   /** Returns `host:port` for each address of each node of the cluster; none if there is no cluster. */
   nodeAddresses(): readonly string[] {
     return this.#nodes();
+  }
+
+  /** Returns `host:port` for each address of the PostgreSQL of the cluster; none if there is no cluster. */
+  databaseAddresses(): readonly string[] {
+    return this.#databases();
   }
 
   /** Returns `host:port` of the server for every address of this machine. */

@@ -11,6 +11,12 @@ import { startPostgres } from "./postgres.ts";
 const CODE = `import { text } from "./lib/text.ts";
 export default async (c, ctx) => c.text(text + " " + await ctx.getSecret("NAME"));`;
 
+/** Says whether it may connect to the second host of PostgreSQL. */
+const CONNECT = `export default async (c) => c.text(await Promise.race([
+  Deno.connect({ hostname: "198.51.100.7", port: 5432 }).then((there) => (there.close(), "open"), ({ name }) => name),
+  new Promise((resolve) => setTimeout(() => resolve("open"), 500)),
+]));`;
+
 const handler = (text: string) => `export const text = ${JSON.stringify(text)};`;
 
 /** Waits until `check` no longer throws. */
@@ -29,7 +35,8 @@ Deno.test("two nodes run the same code and use the same keys", async (t) => {
   await using postgres = await startPostgres();
   await using homeA = makeHome();
   await using homeB = makeHome();
-  const env = { DATABASE_URL: `${postgres.url}?sslmode=disable`, KEYRING_PASSPHRASE: PASSPHRASE_TEXT };
+  const hosts = postgres.url.replace(/(@[^/]+)/, "$1,198.51.100.7:5432");
+  const env = { DATABASE_URL: `${hosts}?sslmode=disable`, KEYRING_PASSPHRASE: PASSPHRASE_TEXT };
   {
     await using single = await homeA.start();
     await save(single, "lib/text.ts", handler("one"));
@@ -66,6 +73,15 @@ Deno.test("two nodes run the same code and use the same keys", async (t) => {
       const restored = await a.api("POST", `/api/versions/${before}/restore`, {});
       assert.ok(restored.status < 300, JSON.stringify(restored.body));
       await assertAnswers("saved 3 first");
+    });
+
+    await t.step("no function connects to PostgreSQL, unless its list of hosts names it", async () => {
+      await deploy(a, "open", CONNECT);
+      await deploy(a, "listed", CONNECT, { permissions: { net: ["198.51.100.7:5432"] } });
+      for (const server of both) {
+        assert.equal((await run(server, "/open")).body, "NotCapable");
+        assert.notEqual((await run(server, "/listed")).body, "NotCapable");
+      }
     });
 
     await t.step("a purged content is gone on both", () => purge(a, b));

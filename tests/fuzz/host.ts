@@ -198,6 +198,7 @@ async function createRig() {
       usage: { of: () => Promise.resolve(undefined), close: () => Promise.resolve() },
       ownAddresses: () => ["127.0.0.1:1"],
       nodeAddresses: () => [],
+      databaseAddresses: () => [],
       machineHosts: () => [],
       // Asked at the start of each process, which is given its code right after.
       denyNet: () => (queueMicrotask(meet), []),

@@ -54,6 +54,7 @@ class Fixture implements AsyncDisposable {
         ownAddresses: () => own,
         machineHosts: () => [],
         nodeAddresses: () => [],
+        databaseAddresses: () => [],
         denyNet: () => [],
       },
       certificates: [CA],

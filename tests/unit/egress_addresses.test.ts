@@ -9,6 +9,7 @@ const origin = (url: string): Origin => originOf(new URL(url))!;
 const CLOSED = closedEntries({
   net: true,
   ownAddresses: ["192.0.2.1:8000", "localhost:8000"],
+  databaseAddresses: [],
   machineHosts: ["192.0.2.1"],
   machineNames: new Map(),
   denied: ["10.0.0.0/8", "203.0.113.7:25", "internal.example", "[2001:db8::1]"],

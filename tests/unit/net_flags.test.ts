@@ -6,6 +6,7 @@ import { netFlags, type NetRules } from "../../src/sandbox/process/net_flags.ts"
 const RULES: NetRules = {
   net: true,
   ownAddresses: ["localhost:8000", "127.0.0.0/8:8000"],
+  databaseAddresses: ["192.0.2.7:5432", "db.example:5432"],
   machineHosts: ["127.0.0.1", "192.0.2.2", "[fd00::2]"],
   machineNames: new Map([["localhost", ["127.0.0.1", "[::1]"]], ["db-host", ["127.0.1.1", "192.0.2.2"]]]),
   denied: [],
@@ -22,6 +23,13 @@ Deno.test("any host but this machine, link-local addresses and the server itself
   for (const host of ["127.0.0.0/8", "169.254.0.0/16", "[::1]", "192.0.2.2", "[fd00::2]", "localhost:8000"]) {
     assert.ok(deny.includes(host), host);
   }
+});
+
+Deno.test("the cluster's PostgreSQL is closed, unless a list names it", () => {
+  for (const host of RULES.databaseAddresses) assert.ok(flags({}).deny.includes(host), host);
+  const { allow, deny } = flags({ net: ["db.example:5432"] });
+  assert.equal(allow, "--allow-net=unix:/run/s,db.example:5432");
+  for (const host of RULES.databaseAddresses) assert.ok(!deny.includes(host), host);
 });
 
 Deno.test("nothing but the host's socket if net is false", () => {

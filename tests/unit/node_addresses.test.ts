@@ -7,15 +7,16 @@ Deno.test("every name and every address of every node is closed, with its port",
   const names = new Map([["node-a.example", ["192.0.2.1", "2001:db8::1"]]]);
   const warnings: string[] = [];
   const addresses = new NodeAddresses({
+    of: "a node",
     resolve: (name) => names.has(name) ? Promise.resolve(names.get(name)!) : Promise.reject(new Error("unknown")),
     warn: (message) => warnings.push(message),
   });
   try {
     await addresses.follow([
-      { id: "a", url: "http://Node-A.example:8000" },
-      { id: "b", url: "https://192.0.2.2" },
-      { id: "c", url: "http://[2001:db8::3]:8000" },
-      { id: "d", url: "http://node-d:80" },
+      { url: "http://Node-A.example:8000" },
+      { url: "https://192.0.2.2" },
+      { url: "http://[2001:db8::3]:8000" },
+      { url: "http://node-d:80" },
     ]);
     assert.deepEqual(addresses.all(), [
       "192.0.2.1:8000",
@@ -28,10 +29,10 @@ Deno.test("every name and every address of every node is closed, with its port",
     assert.match(warnings.join(), /^The host name node-d of a node cannot be resolved\. Only its name/);
     // A name that stands for something else now, a node that is gone, and one whose name is gone.
     names.set("node-a.example", ["192.0.2.9"]);
-    await addresses.follow([{ id: "a", url: "http://node-a.example:8000" }]);
+    await addresses.follow([{ url: "http://node-a.example:8000" }]);
     assert.deepEqual(addresses.all(), ["192.0.2.9:8000", "node-a.example:8000"]);
     names.clear();
-    await addresses.follow([{ id: "a", url: "http://node-a.example:8001" }]);
+    await addresses.follow([{ url: "http://node-a.example:8001" }]);
     assert.deepEqual(addresses.all(), ["192.0.2.9:8001", "node-a.example:8001"]);
   } finally {
     addresses.close();

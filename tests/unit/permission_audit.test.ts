@@ -104,6 +104,7 @@ Deno.test("a host is reached only if the flags of its process allow it, and what
   const rules = (net: NetRules["net"]): NetRules => ({
     net,
     ownAddresses: ["10.0.0.5:8000"],
+    databaseAddresses: [],
     machineHosts: ["10.0.0.5"],
     machineNames: new Map([["localhost", ["127.0.0.1", "[::1]"]], ["me", ["10.0.0.5"]]]),
     denied: ["10.9.0.0/16", "bad.example", "half.example:25"],
@@ -160,6 +161,7 @@ Deno.test("the rules are read once, however many hosts a process asks for", () =
       return ["192.0.2.0/24", "Bad.example"];
     },
     ownAddresses: ["10.0.0.5:8000"],
+    databaseAddresses: [],
     machineHosts: ["10.0.0.5"],
     machineNames: new Map(),
   };

@@ -27,7 +27,10 @@ Deno.test("a process does not outlive a new address of the machine, and the next
 Deno.test("a process does not outlive a new address of another node, and the next one cannot connect to it", () =>
   replaceProcess("node"));
 
-async function replaceProcess(changed: "machine" | "node"): Promise<void> {
+Deno.test("a process does not outlive a new address of PostgreSQL, and the next one cannot connect to it", () =>
+  replaceProcess("database"));
+
+async function replaceProcess(changed: "machine" | "node" | "database"): Promise<void> {
   const folder = await Deno.makeTempDir({ prefix: "crude-functions-test-" });
   await Deno.chmod(folder, 0o711);
   const [runDir, codeDir] = [join(folder, "run"), join(folder, "code")];
@@ -38,6 +41,7 @@ async function replaceProcess(changed: "machine" | "node"): Promise<void> {
   const usage = openUsageReader();
   const hosts = ["192.0.2.1"];
   const nodes = ["192.0.2.8:9"];
+  const databases = ["192.0.2.7:5432"];
   const replaced = Promise.withResolvers<void>();
   let starts = 0;
   const pool = new Pool<HostedCaller>({
@@ -49,6 +53,7 @@ async function replaceProcess(changed: "machine" | "node"): Promise<void> {
       usage,
       ownAddresses: () => hosts.map((host) => `${host}:8000`),
       nodeAddresses: () => nodes,
+      databaseAddresses: () => databases,
       machineHosts: () => hosts,
       denyNet: () => [],
     },
@@ -68,7 +73,7 @@ async function replaceProcess(changed: "machine" | "node"): Promise<void> {
     const { id } = await call();
     assert.equal((await call()).id, id);
     if (changed === "machine") hosts.push("198.51.100.7");
-    else nodes.push("198.51.100.7:9");
+    else (changed === "node" ? nodes : databases).push("198.51.100.7:9");
     let next = await call();
     while (next.id === id) next = await call();
     await replaced.promise;

@@ -32,6 +32,7 @@ Deno.test("a process that makes way for another kind, or for a function, is give
       usage,
       ownAddresses: () => [],
       nodeAddresses: () => [],
+      databaseAddresses: () => [],
       machineHosts: () => [],
       denyNet: () => [],
     },

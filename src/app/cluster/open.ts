@@ -110,6 +110,7 @@ export async function openNode(
   const peers = openPeers(opened, {
     node: identity.node,
     keyring: keyFile.keyring,
+    database: config.cluster!.database,
     head: replica.head,
     now,
     log: report,

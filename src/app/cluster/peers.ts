@@ -9,6 +9,7 @@ import { Messages } from "../../cluster/peers/messages.ts";
 import type { Peer, PeerHandler } from "../../cluster/peers/questions.ts";
 import type { Head } from "../../cluster/log/change_log.ts";
 import type { LogTampered } from "../../cluster/log/errors.ts";
+import type { DatabaseUrl } from "../../database_url.ts";
 import { messageOf } from "../../errors.ts";
 import type { Endpoint } from "../../http/endpoint.ts";
 import type { Keyring } from "../../keyring/keyring.ts";
@@ -44,31 +45,33 @@ export interface PeersOptions {
   /** The id of this node. */
   readonly node: string;
   readonly keyring: Keyring;
+  readonly database: Pick<DatabaseUrl, "hosts">;
   /** The last entry of the log that this node has applied. */
   readonly head: Head;
   /** Milliseconds since 1970 UTC. */
   readonly now: () => number;
   readonly log: Log;
-  /** Is given the addresses of all nodes, to which no function may connect. */
+  /** Is given the addresses of all nodes and of PostgreSQL, which functions are kept from. */
   readonly endpoint: Endpoint;
   /** Is called when another node that asks this one has another log. */
   readonly onFork: (error: LogTampered) => void;
 }
 
 export function openPeers(opened: AsyncDisposableStack, options: PeersOptions): Peers {
-  const { node, keyring, head, now, log, endpoint, onFork } = options;
+  const { node, keyring, database, head, now, log, endpoint, onFork } = options;
   const isNews = oncePerMinute<string>(now);
   const warn = (message: string) => isNews(message) && log("warn", message);
   const messages = new Messages({ key: keyring.derive("cluster messages"), node, now });
   const client = new PeerClient(messages);
   const heads = new Heads(head, { client, onFork });
   const handlers = new Map<string, PeerHandler>([[HEAD_QUESTION, heads.handler]]);
-  const addresses = new NodeAddresses({
-    resolve: async (name) => (await lookup(name, { all: true })).map(({ address }) => address),
-    warn,
-  });
+  const resolve = async (name: string) => (await lookup(name, { all: true })).map(({ address }) => address);
+  const addresses = new NodeAddresses({ of: "a node", resolve, warn });
   opened.defer(() => addresses.close());
-  endpoint.isOneOf(() => addresses.all());
+  const databases = new NodeAddresses({ of: "PostgreSQL", resolve, warn });
+  opened.defer(() => databases.close());
+  void databases.follow(database.hosts.map(({ host, port }) => ({ url: urlOf(host, port) })));
+  endpoint.isOneOf(() => addresses.all(), () => databases.all());
   let others: readonly MemberPeer[] = [];
   return {
     client,
@@ -87,4 +90,8 @@ export function openPeers(opened: AsyncDisposableStack, options: PeersOptions): 
     answer: (question, handler) => void handlers.set(question, handler),
     addLogs: (logs) => logHandlers(logs).forEach(([question, handler]) => handlers.set(question, handler)),
   };
+}
+
+function urlOf(host: string, port: number): string {
+  return `postgres://${host.includes(":") ? `[${host}]` : host}:${port}`;
 }

@@ -1,13 +1,17 @@
-// Keeps the addresses of all nodes, so that sandboxes can be kept from them: names are resolved again and again, as what
+// Keeps the addresses of all nodes or of PostgreSQL, so that sandboxes can be kept from them: names are resolved again and again, as what
 // they stand for may change.
 
 import { MINUTE_MS } from "../../time.ts";
 import type { Peer } from "./questions.ts";
 
+type Addressed = Pick<Peer, "url">;
+
 const REFRESH_MS = MINUTE_MS;
 const DEFAULT_PORTS: Readonly<Record<string, string>> = { "http:": "80", "https:": "443" };
 
 export interface NodeAddressesOptions {
+  /** What has the addresses, for messages. */
+  readonly of: string;
   /** Returns the addresses of a host name; rejects if there are none. */
   readonly resolve: (name: string) => Promise<string[]>;
   /** Is called when a name cannot be resolved. */
@@ -19,7 +23,7 @@ export class NodeAddresses {
   readonly #options: NodeAddressesOptions;
   /** By host name in lower case; the last known ones if it cannot be resolved now. */
   readonly #resolved = new Map<string, readonly string[]>();
-  #nodes: readonly Peer[] = [];
+  #nodes: readonly Addressed[] = [];
   #all: readonly string[] = [];
   readonly #timer: ReturnType<typeof setInterval>;
 
@@ -35,7 +39,7 @@ export class NodeAddresses {
   }
 
   /** Is to be called with all nodes, this one included, when they have changed. Settles when all names are resolved. */
-  async follow(nodes: readonly Peer[]): Promise<void> {
+  async follow(nodes: readonly Addressed[]): Promise<void> {
     const before = new Set(this.#nodes.map(({ url }) => url));
     this.#nodes = nodes;
     if (nodes.length !== before.size || nodes.some(({ url }) => !before.has(url))) await this.#refresh();
@@ -58,7 +62,7 @@ export class NodeAddresses {
       this.#resolved.set(name, found.map((address) => address.includes(":") ? `[${address}]` : address));
     } catch {
       const known = this.#resolved.has(name) ? "Its last known addresses stay closed" : "Only its name is closed";
-      this.#options.warn(`The host name ${name} of a node cannot be resolved. ${known} to functions.`);
+      this.#options.warn(`The host name ${name} of ${this.#options.of} cannot be resolved. ${known} to functions.`);
     }
   }
 

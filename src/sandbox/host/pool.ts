@@ -373,8 +373,8 @@ export class Pool<C extends HostedCaller> {
   }
 
   #currentAddresses(): string {
-    const { machineHosts, nodeAddresses } = this.#options.process;
-    return JSON.stringify([machineHosts(), nodeAddresses()]);
+    const { machineHosts, nodeAddresses, databaseAddresses } = this.#options.process;
+    return JSON.stringify([machineHosts(), nodeAddresses(), databaseAddresses()]);
   }
 
   #tryStart(group: SandboxGroup<C>): void {

@@ -116,8 +116,9 @@ export class Spares {
 
   /** Returns the same key for profiles whose processes are currently started in the same way. */
   #profileKey({ importHosts, net, memoryMb }: Profile): string {
-    const { denyNet, machineHosts, nodeAddresses } = this.#options.process;
-    return JSON.stringify([importHosts, net, memoryMb, denyNet(), machineHosts(), nodeAddresses()]);
+    const { denyNet, machineHosts, nodeAddresses, databaseAddresses } = this.#options.process;
+    const addresses = [machineHosts(), nodeAddresses(), databaseAddresses()];
+    return JSON.stringify([importHosts, net, memoryMb, denyNet(), addresses]);
   }
 }
 

@@ -17,6 +17,8 @@ export interface NetRules {
   readonly net: boolean | readonly string[];
   /** `host:port` of this server, and of the other nodes of its cluster, to which no function may connect. */
   readonly ownAddresses: readonly string[];
+  /** `host:port` of the cluster's PostgreSQL, to which a function may connect only if it has a list that names it. */
+  readonly databaseAddresses: readonly string[];
   /** Addresses of this machine. A function may listen on or connect to those that it names only. */
   readonly machineHosts: readonly string[];
   /** Names of this machine in lower case, and the addresses of each. */
@@ -37,10 +39,10 @@ export function netFlags(rules: NetRules, socket: string): string[] {
 
 /** Returns what the function may not connect to, whatever it may otherwise. */
 export function closedEntries(rules: NetRules): string[] {
-  const { ownAddresses, machineHosts, denied } = rules;
+  const { net, ownAddresses, databaseAddresses, machineHosts, denied } = rules;
   const named = namedEntries(rules);
   const closed = [...PRIVATE_NETS, ...machineHosts].filter((host) => !named.some((entry) => contains(host, entry)));
-  return [...closed, ...ownAddresses, ...denied];
+  return [...closed, ...ownAddresses, ...(net === true ? databaseAddresses : []), ...denied];
 }
 
 /** Returns the entries of the function's list, and the addresses of this machine that they name. */

@@ -66,6 +66,8 @@ export interface ProcessOptions {
   readonly ownAddresses: () => readonly string[];
   /** Returns `host:port` of each address of the cluster's nodes, to which no function may connect either. */
   readonly nodeAddresses: () => readonly string[];
+  /** Returns `host:port` of each address of the cluster's PostgreSQL. */
+  readonly databaseAddresses: () => readonly string[];
   /** Returns the addresses of this machine, IPv6 in brackets. */
   readonly machineHosts: () => readonly string[];
   /** Returns what the operator denies to every function. */
@@ -306,12 +308,13 @@ function flags(
 /** Returns where a process that is started now may connect. */
 function netRules(
   { net }: Profile,
-  { ownAddresses, nodeAddresses, machineHosts, denyNet }: ProcessOptions,
+  { ownAddresses, nodeAddresses, databaseAddresses, machineHosts, denyNet }: ProcessOptions,
 ): NetRules {
   const addresses = machineHosts();
   return {
     net,
     ownAddresses: [...ownAddresses(), ...nodeAddresses()],
+    databaseAddresses: databaseAddresses(),
     machineHosts: addresses,
     machineNames: machineNames(addresses),
     denied: denyNet(),
