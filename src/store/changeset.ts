@@ -114,10 +114,7 @@ function* parts(changeset: Uint8Array): Generator<Part> {
 function encoded({ kind, values, after }: RowChange): Uint8Array {
   // The second byte: no trigger and no foreign key has made the change.
   const parts: Uint8Array[] = [Buffer.of(CODES[kind], 0)];
-  // A Reader leaves out nothing: an update has a value, or its absence, for each column.
-  for (const record of after ? [values, after] : [values]) {
-    for (let column = 0; column < record.length; column++) parts.push(encodedValue(record[column]));
-  }
+  for (const value of [...values, ...after ?? []]) parts.push(encodedValue(value));
   return Buffer.concat(parts);
 }
 
