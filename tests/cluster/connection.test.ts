@@ -2,6 +2,7 @@
 
 import assert from "node:assert/strict";
 import { openPostgres } from "../../src/cluster/postgres/client.ts";
+import type { Lane } from "../../src/cluster/postgres/lane.ts";
 import { PostgresSetupError } from "../../src/cluster/postgres/failures.ts";
 import { parseDatabaseUrl } from "../../src/database_url.ts";
 import { createAuthority } from "./certificates.ts";
@@ -102,6 +103,31 @@ Deno.test("a start waits for a PostgreSQL that is not there yet", async () => {
   await server.stop();
   const stopped = openPostgres(config, { onWaiting: () => stopping.abort(), signal: stopping.signal });
   await assert.rejects(stopped, { name: "AbortError" });
+});
+
+Deno.test("time limits that a role has by default end nothing that a node waits for", async () => {
+  await using server = await startPostgres();
+  for (const name of ["lock_timeout", "statement_timeout", "idle_in_transaction_session_timeout"]) {
+    await server.query(`ALTER ROLE crude SET ${name} = '10ms'`);
+  }
+  const postgres = await openTestPostgres(server.url);
+  try {
+    const change = (lane: Lane, meanwhile: () => Promise<unknown>) =>
+      lane.transaction(async (sql) => {
+        await sql`UPDATE meta SET value = value WHERE name = 'format'`;
+        await meanwhile();
+      });
+    let waiting: Promise<void> | undefined;
+    await change(postgres.lane("bulk"), async () => {
+      waiting = change(postgres.lane("changes"), () => Promise.resolve());
+      waiting.catch(() => {});
+      const since = "waitstart < now() - interval '50ms'";
+      while ((await server.query(`SELECT 1 FROM pg_locks WHERE NOT granted AND ${since}`)).length === 0);
+    });
+    await waiting;
+  } finally {
+    await postgres.close();
+  }
 });
 
 Deno.test("with two hosts, changes continue on the synchronous standby after it was promoted", async () => {

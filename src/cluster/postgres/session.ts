@@ -151,6 +151,9 @@ async function prepareSession({ sql, host }: Session, options: SessionOptions): 
   await sql.unsafe(`
     SET search_path = "${options.schema}";
     SET statement_timeout = ${options.statementTimeoutMs};
+    SET lock_timeout = 0;
+    SELECT set_config('transaction_timeout', '0', false)
+      WHERE current_setting('transaction_timeout', true) IS NOT NULL;
     SET idle_in_transaction_session_timeout = ${IDLE_IN_TRANSACTION_MS};
     SET idle_session_timeout = ${options.idleTimeoutMs};
     SET tcp_keepalives_idle = 5; SET tcp_keepalives_interval = 2; SET tcp_keepalives_count = 3;
