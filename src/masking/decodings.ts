@@ -14,7 +14,7 @@ const PERCENTS_MAX = 3;
 
 const [TAB, LINE_FEED, RETURN, SPACE, QUOTE, PERCENT, AMPERSAND, COMMA, DOT] = bytesOf('\t\n\r "%&,.');
 const [ZERO, TWO, FIVE, COLON, SEMICOLON, BACKSLASH, LOW_N, LOW_R, LOW_U, LOW_X] = bytesOf("025:;\\nrux");
-const [HASH, OPEN, CLOSE, UNDERSCORE] = bytesOf("#{}_");
+const [HASH, OPEN, CLOSE, UNDERSCORE, PLUS] = bytesOf("#{}_+");
 const ENTITIES = ([["amp", "&"], ["lt", "<"], ["gt", ">"], ["quot", '"'], ["apos", "'"]] as const)
   .map(([name, character]) => ({ name: bytesOf(`${name};`), byte: bytesOf(character)[0]! }));
 /** What follows a backslash, and what both mean. */
@@ -31,6 +31,7 @@ const CODE_DIGITS = Uint8Array.from({ length: 256 }, (_, byte) => /[\w+/=-]/.tes
 
 const ESCAPES = among("\\&");
 const PERCENTS = among("%");
+const QUOTES = among("\"'`");
 const EITHER = among("\\&%");
 /** What a number in a list begins with, with its index or prefix. */
 const DECIMAL = among('0123456789"');
@@ -115,8 +116,19 @@ class Decoder {
     const meaning = count % 2 === 1 ? SHORT.get(kind) : undefined;
     if (meaning !== undefined) this.#out[this.#length++] = meaning;
     else if (count % 2 === 1) this.#out[this.#length++] = BACKSLASH!;
-    this.#at = meaning === undefined ? end : end + 1;
+    this.#at = meaning === undefined ? end : this.#afterJoin(end + 1);
     return count > 1 || meaning !== undefined;
+  }
+
+  /** Returns where a text continues that the runtime printed line by line, each in quotes of its own, joined by `+`. */
+  #afterJoin(at: number): number {
+    const text = this.#text;
+    if (QUOTES[text[at]!] === 0 || text[at + 1] !== SPACE || text[at + 2] !== PLUS || text[at + 3] !== LINE_FEED) {
+      return at;
+    }
+    let next = at + 4;
+    while (text[next] === SPACE) next++;
+    return QUOTES[text[next]!] === 1 ? next + 1 : at;
   }
 
   #afterBackslashes(at: number): number {

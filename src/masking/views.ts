@@ -20,6 +20,10 @@ const SHORT: Readonly<Record<string, string>> = { b: "\b", f: "\f", n: "\n", r: 
 
 const EITHER = new RegExp(`${PERCENT_CODE.source}|${ESCAPE.source}`, "gi");
 
+/** Where the runtime prints a long text within an object line by line: each line in quotes of its own, joined by `+`. */
+const JOINED_LINES = /\\n["'`] \+\n *["'`]/;
+const JOINED_OR_ESCAPE = new RegExp(`${JOINED_LINES.source}|${ESCAPE.source}`, "gi");
+
 /** A line break, as it is or escaped, after a line of Base64 or hexadecimal digits that continues in the next. */
 const WRAPPED = /(?<=[\w+/=-]{16})(?:\r?\n|(?:\\r)?\\n)[ \t]*(?=[\w+/=-])/g;
 
@@ -55,6 +59,10 @@ export function viewsOf(text: Uint8Array): View[] {
   const views: View[] = [];
   const hasEscapes = HAS_ESCAPES.test(characters);
   if (hasEscapes) views.push(viewWithout(characters, ESCAPE, unescaped));
+  if (JOINED_LINES.test(characters)) {
+    const joined = (match: readonly string[]) => match[0]!.includes("+") ? "\n" : unescaped(match);
+    views.push(viewWithout(characters, JOINED_OR_ESCAPE, joined));
+  }
   if (HAS_PERCENT_CODES.test(characters)) {
     views.push(viewWithout(characters, PERCENT_CODE, ([, digits]) => parseInt(digits!, 16)));
     if (hasEscapes) {

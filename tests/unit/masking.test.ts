@@ -22,6 +22,12 @@ function masked(value: string, text: string, name = "TOKEN"): string {
   return masking.mask(1, text, disclosed);
 }
 
+/** What a response with this text is found to contain. */
+function searched(value: string, text: string) {
+  const masking = createMasking();
+  return leakSearch(masking, given(masking, { TOKEN: value })).whole(new TextEncoder().encode(text));
+}
+
 function given(masking: Masking, values: Record<string, string>): DisclosedSecrets {
   const disclosed = masking.begin(1);
   for (const [name, value] of Object.entries(values)) masking.recordDisclosure(disclosed, name, value);
@@ -420,6 +426,28 @@ Deno.test("a value is masked where its encoding is wrapped into lines", () => {
     for (const encoding of ["base64", "hex"] as const) {
       const lines = Buffer.from(value).toString(encoding).match(/.{1,76}/g)!.join(ending);
       assert.equal(masked(value, `<${lines}>`), "<[secret TOKEN]>", JSON.stringify([ending, encoding]));
+    }
+  }
+});
+
+Deno.test("a text of several lines is masked as the runtime prints it within an object", () => {
+  const text = [
+    "users:",
+    `- name: it's "me"`,
+    "  key: one two three four five six seven eight nine ten eleven twelve",
+    "# `Grüße` from ${somebody}",
+  ].join("\n");
+  for (const value of [text, text.replaceAll("'", ""), text.replaceAll(/[`$]/g, "")]) {
+    for (const print of [inspect, Deno.inspect]) {
+      for (
+        const printed of [print({ value }), print([[{ a: 1, value: `${value}\n` }]]), print(new Map([["a", value]]))]
+      ) {
+        assert.match(printed, /\+\n/);
+        const shown = masked(value, printed);
+        assert.match(shown, /\[secret TOKEN\]/, printed);
+        assert.doesNotMatch(shown, /users|name|seven|from/, printed);
+        assert.deepEqual(searched(value, printed)?.names, ["TOKEN"], printed);
+      }
     }
   }
 });
