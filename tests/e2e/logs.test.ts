@@ -340,7 +340,10 @@ Deno.test("an entry is a line that unfolds, and 25 fit on a screen of 800 pixels
   await entry.getByRole("button", { name: "Copy as JSON" }).click();
   await page.getByText("Copied.").waitFor();
   const { at, requestId, ...copied } = JSON.parse(await page.evaluate("navigator.clipboard.readText()"));
-  assert.deepEqual(copied, { level: "info", function: "speaking", message: "one line\nand another 499" });
+  assert.deepEqual(copied, {
+    ...{ level: "info", function: "speaking", message: "one line\nand another 499" },
+    key: "callers/caller",
+  });
   assert.deepEqual([at, requestId], [await entry.locator("time").getAttribute("datetime"), requestId]);
 });
 
