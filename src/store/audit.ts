@@ -48,6 +48,12 @@ export interface AuditStore {
   /** Returns at most `limit` entries with an id above `after` and up to `upTo`, in order of id. */
   following(after: number, upTo: number, limit: number): AuditRow[];
 
+  /**
+   * Returns those of these entries that match `filter`, in order of id. All of them are looked at, so `upTo` should be near
+   * `after`.
+   */
+  matching(filter: AuditFilter, after: number, upTo: number): AuditRow[];
+
   /** Returns at most `limit` entries that match `filter` with an id below `before`, newest first. */
   page(filter: AuditFilter, before: number, limit: number): AuditRow[];
 }
@@ -79,12 +85,16 @@ export function createAuditStore(db: Database): AuditStore {
   const following = db.prepare(`${SELECT_AUDIT} WHERE id > ? AND id <= ? ORDER BY id LIMIT ?`);
   // One statement for each combination of filters in use; there are few.
   const pages = new Map<string, StatementSync>();
+  const kept = (sql: string): StatementSync => {
+    let statement = pages.get(sql);
+    if (!statement) pages.set(sql, statement = db.prepare(sql));
+    return statement;
+  };
 
   const ask = (conditions: readonly Condition[], before: number, limit: number): AuditRow[] => {
     const where = [...conditions.map(([sql]) => sql), "id < ?"].join(" AND ");
-    let statement = pages.get(where);
-    if (!statement) pages.set(where, statement = db.prepare(`${SELECT_AUDIT} WHERE ${where} ORDER BY id DESC LIMIT ?`));
-    return all<AuditRow & Row>(statement, ...conditions.flatMap(([, ...values]) => values), before, limit);
+    const statement = kept(`${SELECT_AUDIT} WHERE ${where} ORDER BY id DESC LIMIT ?`);
+    return all<AuditRow & Row>(statement, ...valuesOf(conditions), before, limit);
   };
 
   return {
@@ -113,6 +123,17 @@ export function createAuditStore(db: Database): AuditStore {
     following: (after: number, upTo: number, limit: number): AuditRow[] =>
       all<AuditRow & Row>(following, after, upTo, limit),
 
+    matching(filter: AuditFilter, after: number, upTo: number): AuditRow[] {
+      const { subject } = filter;
+      const conditions = conditionsOf(filter);
+      if (subject && "kind" in subject && subject.id !== undefined) {
+        conditions.push([`(subject_id = ? OR (${ONE_OF_SEVERAL}))`, subject.id, subject.id, subject.id]);
+      }
+      const where = [...conditions.map(([sql]) => sql), "id > ?", "id <= ?"].join(" AND ");
+      const statement = kept(`${SELECT_AUDIT} WHERE ${where} ORDER BY id`);
+      return all<AuditRow & Row>(statement, ...valuesOf(conditions), after, upTo);
+    },
+
     page(filter: AuditFilter, before: number, limit: number): AuditRow[] {
       const { subject } = filter;
       const conditions = conditionsOf(filter);
@@ -128,6 +149,10 @@ export function createAuditStore(db: Database): AuditStore {
 }
 
 type Condition = readonly [sql: string, ...values: (string | number)[]];
+
+function valuesOf(conditions: readonly Condition[]): (string | number)[] {
+  return conditions.flatMap(([, ...values]) => values);
+}
 
 /** Returns the conditions on everything except the subject's id. */
 function conditionsOf({ actor, action, subject, from, to }: AuditFilter): Condition[] {

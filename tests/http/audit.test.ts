@@ -330,6 +330,58 @@ Deno.test("the export as CSV has a line for each entry, in which no text is a fo
   assert.equal((await server.api("GET", "/api/audit/export?format=xls")).status, 400);
 });
 
+Deno.test("an export has what the list has with the same filter, oldest first, and no head", async () => {
+  await using server = await startApp();
+  // Enough for several looks without a match.
+  await Promise.all(Array.from({ length: 1_200 }, (_, n) => createSecret(server, `S${n}`, "v")));
+  const secret = await createSecret(server, "LAST", "v");
+  await server.api("GET", "/api/secrets?includeValues=true&limit=3");
+  await server.api("GET", `/api/secrets/${secret}?includeValues=true`);
+  const message = "=1+1";
+  assert.equal((await server.api("POST", "/api/deployments", { message, files: { "a.ts": null } })).status, 201);
+  const listed = async (filter: string) => {
+    const found: Entry[] = [];
+    for (let cursor = "";;) {
+      const { body } = await server.api("GET", `/api/audit?limit=1000&${filter}${cursor}`);
+      found.push(...body.entries);
+      if (body.next === null) return found.reverse();
+      cursor = `&cursor=${body.next}`;
+    }
+  };
+  const middle = (await listed(""))[600].at;
+  const filters = [
+    "actor=key:1",
+    "actor=bootstrap",
+    "actor=server",
+    "action=code.deployed",
+    "action=secret.*",
+    "action=secret.revealed",
+    `subject=secret:${secret}`,
+    "subject=secret:2",
+    "subject=secret",
+    "subject=S7",
+    `from=${middle}`,
+    `to=${middle}`,
+    `action=secret.created&from=${middle}&actor=key`,
+    `from=2090-01-01T00:00:00Z`,
+  ];
+  for (const filter of filters) {
+    const wanted = await listed(filter);
+    const { status, body } = await server.api("GET", `/api/audit/export?${filter}`);
+    assert.equal(status, 200);
+    const lines = body === "" || body === null ? [] : String(body).trimEnd().split("\n");
+    assert.deepEqual(lines.map((line) => JSON.parse(line)), wanted, filter);
+    const csv = await server.api("GET", `/api/audit/export?format=csv&${filter}`);
+    const rows = csvRows(csv.body);
+    assert.deepEqual(rows.slice(1).map(([id]) => Number(id)), wanted.map(({ id }) => id), filter);
+  }
+  const { body: deployed } = await server.api("GET", "/api/audit/export?format=csv&action=code.deployed");
+  assert.ok(csvRows(deployed)[1]!.includes("'=1+1"), deployed);
+  for (const wrong of ["action=secret", "from=yesterday", "actor=", "limit=3", "cursor=x", "action=a&action=b"]) {
+    assert.equal((await server.api("GET", `/api/audit/export?${wrong}`)).status, 400, wrong);
+  }
+});
+
 /** Parses CSV (RFC 4180) with quoted cells. */
 function csvRows(text: string): string[][] {
   const rows: string[][] = [[]];

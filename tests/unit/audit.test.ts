@@ -438,11 +438,12 @@ Deno.test("an export reads no further than it is taken, and no further than the 
   using there = audited(1_000);
   let reads = 0;
   const { audit } = there;
-  const counted: Pick<Audit, "following" | "head"> = {
+  const counted: Pick<Audit, "following" | "matching" | "head"> = {
     head: () => audit.head(),
+    matching: () => assert.fail("the whole audit is exported"),
     following: (...range) => (reads++, audit.following(...range)),
   };
-  const reader = exportStream(counted, "jsonl", () => {}).getReader();
+  const reader = exportStream(counted, { format: "jsonl", filter: {} }, () => {}).getReader();
   const chunks = [(await reader.read()).value!];
   assert.ok(reads <= 2, `${reads} reads`);
   there.audit.record(OPERATOR, event(1));
@@ -476,7 +477,12 @@ Deno.test("an export breaks off when its reader may no longer see it", async () 
     return await exportLogs({ list }, {}, () => "line", check);
   };
   for (
-    const stream of [exportStream(there.audit, "csv", check), exportStream(there.audit, "jsonl", check), await ofLogs()]
+    const stream of [
+      exportStream(there.audit, { format: "csv", filter: {} }, check),
+      exportStream(there.audit, { format: "jsonl", filter: {} }, check),
+      exportStream(there.audit, { format: "jsonl", filter: { from: 0 } }, check),
+      await ofLogs(),
+    ]
   ) {
     mayRead = true;
     const reader = stream.getReader();

@@ -4,7 +4,8 @@ import { z } from "@hono/zod-openapi";
 import { requireEntitled } from "../../actor.ts";
 import type { Audit } from "../../core/audit/audit.ts";
 import { auditEntry, CSV_HEAD, csvLine, exportHead, exportLine } from "../../core/audit/export.ts";
-import { auditEntrySchema, auditQuery } from "../inputs/audit_schemas.ts";
+import { auditEntrySchema, auditFilter, auditQuery } from "../inputs/audit_schemas.ts";
+import type { AuditFilter, AuditRow } from "../../store/audit.ts";
 import { beforeCursor } from "../inputs/newest_first.ts";
 import type { Api, ApiDeps } from "../services.ts";
 import { apiRoute, nothingUndocumented } from "./route.ts";
@@ -12,6 +13,8 @@ import { answer, errors, mustBe, query } from "../inputs/fields.ts";
 
 /** Entries per chunk of an export. */
 const EXPORT_PIECE = 200;
+/** Entries that are looked at for a chunk of a filtered export. */
+const SEARCHED_PIECE = 1_000;
 
 const tags = ["Audit"];
 
@@ -30,6 +33,7 @@ const list = apiRoute({
 });
 
 const exportQuery = query({
+  ...auditFilter,
   format: z.enum(["jsonl", "csv"], mustBe("jsonl or csv")).optional().transform((format) => format ?? "jsonl")
     .openapi({ type: "string", enum: ["jsonl", "csv"], default: "jsonl" }),
 });
@@ -39,9 +43,10 @@ const exportAll = apiRoute({
   path: "/api/audit/export",
   operationId: "exportAudit",
   tags,
-  summary: "Export the whole audit",
+  summary: "Export the audit",
   description: "A JSON object a line: the entries, oldest first, and at last `head`. `audit verify --export` " +
-    "finds whether a line was changed since. As `csv` for spreadsheets: without MACs and `head`, so that it cannot be " +
+    "finds whether a line was changed since. With a filter, only the entries that match, without `head`: such an export " +
+    "cannot be verified. As `csv` for spreadsheets: without MACs and `head`, so that it cannot be " +
     "verified.",
   request: { query: exportQuery },
   responses: {
@@ -69,8 +74,9 @@ export function addAudit(api: Api, { audit }: ApiDeps): void {
     exportAll.path,
     nothingUndocumented({ body: false, conditional: false }, exportQuery),
     (c) => {
-      const { format } = exportQuery.parse(c.req.query());
-      return c.body(exportStream(audit, format, () => requireEntitled(c.get("actor"))), 200, {
+      const { format, ...filter } = exportQuery.parse(c.req.query());
+      const stream = exportStream(audit, { format, filter }, () => requireEntitled(c.get("actor")));
+      return c.body(stream, 200, {
         "Content-Type": format === "csv" ? "text/csv; charset=utf-8" : "application/x-ndjson",
         "Content-Disposition": `attachment; filename="audit.${format}"`,
       });
@@ -78,34 +84,53 @@ export function addAudit(api: Api, { audit }: ApiDeps): void {
   );
 }
 
+interface Export {
+  readonly format: "jsonl" | "csv";
+  readonly filter: AuditFilter;
+}
+
 /**
- * Streams the whole audit; reads each chunk when the client is ready for it. `check` is called before, and breaks it off by
- * throwing.
+ * Streams the entries that match, the oldest first, and as JSON lines of the whole audit its head; reads each chunk when the
+ * client is ready for it. `check` is called before, and breaks it off by throwing.
  */
 export function exportStream(
-  audit: Pick<Audit, "following" | "head">,
-  format: "jsonl" | "csv",
+  audit: Pick<Audit, "following" | "matching" | "head">,
+  { format, filter }: Export,
   check: () => void,
 ): ReadableStream<Uint8Array> {
   const head = audit.head() ?? '{"count":0,"mac":""}';
   const { count } = JSON.parse(head) as { count: number };
+  const isWhole = Object.values(filter).every((value) => value === undefined);
   const encoder = new TextEncoder();
   const write = (controller: ReadableStreamDefaultController<Uint8Array>, lines: readonly string[]) =>
     controller.enqueue(encoder.encode(lines.map((line) => `${line}\n`).join("")));
   let after = 0;
+  const next = (): AuditRow[] => {
+    if (isWhole) {
+      const rows = audit.following(after, count, EXPORT_PIECE);
+      after = rows.at(-1)?.id ?? count;
+      return rows;
+    }
+    const upTo = Math.min(after + SEARCHED_PIECE, count);
+    const rows = audit.matching(filter, after, upTo);
+    after = upTo;
+    return rows;
+  };
   return new ReadableStream({
     start(controller) {
       if (format === "csv") write(controller, [CSV_HEAD]);
     },
-    pull(controller) {
-      check();
-      const rows = audit.following(after, count, EXPORT_PIECE);
-      after = rows.at(-1)?.id ?? count;
-      if (rows.length > 0) write(controller, rows.map(format === "csv" ? csvLine : exportLine));
-      else {
-        if (format === "jsonl") write(controller, [exportHead(head)]);
-        controller.close();
+    async pull(controller) {
+      while (after < count) {
+        check();
+        const rows = next();
+        if (rows.length > 0) return write(controller, rows.map(format === "csv" ? csvLine : exportLine));
+        // A stream is not asked again for a chunk that was not given; other requests are answered in between.
+        await new Promise((resolve) => setTimeout(resolve, 0));
       }
+      check();
+      if (format === "jsonl" && isWhole) write(controller, [exportHead(head)]);
+      controller.close();
     },
   }, { highWaterMark: 1 });
 }

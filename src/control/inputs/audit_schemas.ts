@@ -84,12 +84,12 @@ export function moment(description: string) {
     .openapi({ type: "string", format: "date-time", pattern: undefined, description });
 }
 
-export const auditQuery = query({
+export const auditFilter = {
   actor: who(ACTOR_KINDS, "Such as `key:5`, `admin`, `operator`, or the name of a key or an e-mail address."),
   action: actionSchema,
   subject: who(SUBJECT_KINDS, "Such as `secret:5`, `function`, or a name."),
   from: moment("The first moment that counts."),
   to: moment("The first moment that no longer counts."),
-  limit: pageLimitSchema,
-  cursor: beforeCursorSchema,
-});
+};
+
+export const auditQuery = query({ ...auditFilter, limit: pageLimitSchema, cursor: beforeCursorSchema });

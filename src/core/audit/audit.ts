@@ -32,6 +32,9 @@ export interface Audit {
   /** Returns at most `limit` entries with an id above `after` and up to `upTo`, oldest first. */
   following(after: number, upTo: number, limit: number): AuditRow[];
 
+  /** Returns those of these entries that match, oldest first; see `AuditStore.matching`. */
+  matching(filter: AuditFilter, after: number, upTo: number): AuditRow[];
+
   /** Returns the stored head as JSON; undefined before the first entry. */
   head(): string | undefined;
 
@@ -132,6 +135,10 @@ class AuditService implements Audit {
 
   following(after: number, upTo: number, limit: number): AuditRow[] {
     return this.#store.audit.following(after, upTo, limit);
+  }
+
+  matching(filter: AuditFilter, after: number, upTo: number): AuditRow[] {
+    return this.#store.audit.matching(filter, after, upTo);
   }
 
   head(): string | undefined {

@@ -1,4 +1,4 @@
-// Implements /web/audit: who changed or viewed what, newest first, with filters, and the link that exports all of it.
+// Implements /web/audit: who changed or viewed what, newest first, with filters, and the links that export them.
 
 import { DAY_MS } from "../../../../time.ts";
 import { z } from "zod";
@@ -14,6 +14,7 @@ import { Entry } from "./entry.tsx";
 import { actionLabel } from "./phrases.ts";
 
 const PAGE_SIZE = "50";
+const EXPORT = "/api/audit/export";
 
 /** Fields of the filter, as in the address. */
 const FIELDS = ["actor", "action", "subject", "from", "to"] as const;
@@ -31,7 +32,9 @@ const OPTIONS = [...new Set(ACTIONS.map((action) => action.split(".")[0]!))].fla
 export function addAudit(web: Web, { audit }: WebDeps): void {
   web.get("/web/audit", async (c) => {
     const filter = Object.fromEntries(FIELDS.map((field) => [field, c.req.query(field)?.trim() ?? ""])) as Filter;
-    const asked = await attempt(() => auditQuery.parse(apiQuery(filter, c.req.query("cursor"))));
+    const asked = await attempt(() =>
+      auditQuery.parse(apiQuery(filter, { cursor: c.req.query("cursor") ?? "", limit: PAGE_SIZE }))
+    );
     const problems = "problems" in asked ? asked.problems : undefined;
     const found = "done" in asked ? listed(audit, asked.done) : { entries: [], next: undefined };
     const isFiltered = FIELDS.some((field) => filter[field] !== "");
@@ -41,12 +44,16 @@ export function addAudit(web: Web, { audit }: WebDeps): void {
       styles: ["audit.css"],
       actions: (
         <>
-          <a class="button secondary" href="/api/audit/export" download>
-            <Icon name="download" /> Export JSON
-          </a>
-          <a class="button secondary" href="/api/audit/export?format=csv" download>
-            <Icon name="download" /> Export CSV
-          </a>
+          {!problems && (
+            <>
+              <a class="button secondary" href={exportOf(filter)} download>
+                <Icon name="download" /> Export JSON
+              </a>
+              <a class="button secondary" href={exportOf(filter, { format: "csv" })} download>
+                <Icon name="download" /> Export CSV
+              </a>
+            </>
+          )}
         </>
       ),
       children: (
@@ -66,7 +73,12 @@ export function addAudit(web: Web, { audit }: WebDeps): void {
             )}
           <Pager next={next} what="entries" />
           <p class="quiet">
-            Days are those of UTC. To check that no entry was altered, run <code>deno task cli audit verify</code>.
+            Days are those of UTC. {isFiltered && !problems && (
+              <>
+                The exports have the entries that match, the oldest first. Only an export of{" "}
+                <a href="/api/audit/export" download>all entries</a> can be checked.{" "}
+              </>
+            )}To check that no entry was altered, run <code>deno task cli audit verify</code>.
           </p>
         </>
       ),
@@ -79,15 +91,23 @@ function listed(audit: WebDeps["audit"], { limit, cursor, ...filter }: z.infer<t
 }
 
 /** Returns the API's query for a filter. Days are in UTC; the last day is included. */
-function apiQuery({ from, to, ...others }: Filter, cursor: string | undefined): Record<string, string> {
+function apiQuery(
+  { from, to, ...others }: Filter,
+  more: Readonly<Record<string, string>>,
+): Record<string, string> {
   const given = {
     ...others,
     from: from && startOf(from),
     to: to && startOf(to, 1),
-    cursor: cursor ?? "",
-    limit: PAGE_SIZE,
+    ...more,
   };
   return Object.fromEntries(Object.entries(given).filter(([, value]) => value !== ""));
+}
+
+/** Returns where the entries of a filter are downloaded. */
+function exportOf(filter: Filter, more: Readonly<Record<string, string>> = {}): string {
+  const query = new URLSearchParams(apiQuery(filter, more));
+  return query.size === 0 ? EXPORT : `${EXPORT}?${query}`;
 }
 
 /** Returns the start of a day, or of a later one. An invalid day is returned unchanged, and then refused. */
