@@ -40,6 +40,7 @@ export interface Code extends Versions {
   readonly files: Files;
   readonly gitSources: GitSources;
   readonly gitFetcher: GitFetcher;
+  readonly codeFolder: CodeFolder;
 }
 
 export async function openCode(
@@ -104,6 +105,7 @@ export async function openCode(
   const gitFetcher = createGitFetcher({ runtime, deno: fetchers, runDir, program, fetchEnv });
   return {
     ...versions,
+    codeFolder,
     ...{ runtime, runDir, locks, cache, builder, checkers, imports, assets, files, gitSources, gitFetcher },
   };
 }

@@ -46,7 +46,7 @@ export async function openSandboxes(
   parts: ClusterPart & Data & Domain & Code & Telemetry,
   endpoint: Endpoint,
 ): Promise<Sandboxes> {
-  const { store, keyring, settings, runtime, runDir, codeDir, imports, metrics, masking, logs } = parts;
+  const { store, keyring, settings, runtime, runDir, codeDir, codeFolder, imports, metrics, masking, logs } = parts;
   const { memoryPeaks, connectedHosts, observations } = parts;
   const traces = config.traces ? await openTraces() : undefined;
   const usage = openUsageReader();
@@ -57,6 +57,11 @@ export async function openSandboxes(
     imports,
     health: (id) => health.of(id),
     isAltered: (id) => store.isAltered("functions", id),
+    stored: () => {
+      const { tables } = store.head();
+      return [tables.get("functions"), tables.get("settings"), tables.get("package_locks")];
+    },
+    isCodeUnchangedSince: (at) => codeFolder.isUnchangedSince(at),
   });
   const process: ProcessOptions = {
     runDir,

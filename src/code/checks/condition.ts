@@ -33,7 +33,8 @@ export interface Conditions {
   look(entries: readonly RegisteredFunction[]): Promise<void>;
   /**
    * Returns broken functions. `list` returns functions with an id above `after`, in order of id. If there are very many,
-   * each call checks the next ones, and again those that were broken.
+   * each call checks the next ones, and again those that were broken. Once all were checked, the result is kept until a
+   * function or a file changes, for a minute at most.
    */
   broken(
     list: (after: number, limit: number) => RegisteredFunction[],
@@ -53,6 +54,17 @@ export interface ConditionsOptions {
   readonly health: (id: FunctionId) => Health;
   /** Reports whether something other than this program altered the function's entry. */
   readonly isAltered: (id: FunctionId) => boolean;
+  /** Returns parts of the database that conditions depend on; each is another object once it has changed. */
+  readonly stored: () => readonly unknown[];
+  /** Reports whether the code folder is known not to have changed since `at`, by the clock of `performance.now()`. */
+  readonly isCodeUnchangedSince: (at: number) => boolean;
+}
+
+/** Functions that were found broken, and what that depends on. */
+interface Sweep {
+  /** When it began, by the clock of `performance.now()`. */
+  readonly at: number;
+  readonly stored: readonly unknown[];
 }
 
 export const ALTERED_REASON =
@@ -61,6 +73,8 @@ export const ALTERED_REASON =
 const LOOK_MAX_MS = 2_000;
 /** Functions that one call of `broken` checks, which takes a few milliseconds. */
 const SWEEP = 250;
+/** How long a result is kept: no event reports that another program altered an entry, or removed a package. */
+const KEPT_MS = 60_000;
 /** Handlers whose problems are remembered. */
 const FOUND_MAX = 10_000;
 
@@ -81,12 +95,20 @@ class ConditionService implements Conditions {
   #queue: Promise<unknown> = Promise.resolve();
   readonly #brokenIds = new Set<FunctionId>();
   #sweptTo = 0;
+  /** The sweep that is under way, from the first function on; undefined if it met what is not known yet. */
+  #sweep: Sweep | undefined;
+  /** The last sweep over all functions, with its result. */
+  #kept: Sweep & { readonly found: readonly { entry: RegisteredFunction; reason: string }[] } | undefined;
+  readonly #stored: ConditionsOptions["stored"];
+  readonly #isCodeUnchangedSince: ConditionsOptions["isCodeUnchangedSince"];
 
-  constructor({ codeDir, imports, health, isAltered }: ConditionsOptions) {
+  constructor({ codeDir, imports, health, isAltered, stored, isCodeUnchangedSince }: ConditionsOptions) {
     this.#codeDir = codeDir;
     this.#imports = imports;
     this.#health = health;
     this.#isAltered = isAltered;
+    this.#stored = stored;
+    this.#isCodeUnchangedSince = isCodeUnchangedSince;
   }
 
   of(entry: RegisteredFunction): Condition {
@@ -107,9 +129,13 @@ class ConditionService implements Conditions {
   async broken(
     list: (after: number, limit: number) => RegisteredFunction[],
   ): Promise<{ entry: RegisteredFunction; reason: string }[]> {
+    if (this.#kept && this.#isValid(this.#kept)) return [...this.#kept.found];
+    if (this.#sweptTo === 0) this.#sweep = { at: performance.now(), stored: this.#stored() };
+    const sweep = this.#sweep;
     const next = list(this.#sweptTo, SWEEP);
     const known = [...this.#brokenIds].flatMap((id) => list(id - 1, 1)).filter(({ id }) => this.#brokenIds.has(id));
-    this.#sweptTo = next.length < SWEEP ? 0 : next.at(-1)!.id;
+    const isLast = next.length < SWEEP;
+    this.#sweptTo = isLast ? 0 : next.at(-1)!.id;
     await this.#lookAtAll(next);
     this.#brokenIds.clear();
     const found = new Map<FunctionId, { entry: RegisteredFunction; reason: string }>();
@@ -121,10 +147,24 @@ class ConditionService implements Conditions {
       this.#brokenIds.add(entry.id);
       found.set(entry.id, { entry, reason: reason! });
     }
-    return [...found.values()];
+    const sorted = [...found.values()].sort((a, b) => a.entry.id - b.entry.id);
+    // Another call may have begun a sweep meanwhile, or something may have ended this one.
+    if (isLast && sweep && sweep === this.#sweep) this.#kept = { ...sweep, found: sorted };
+    return sorted;
+  }
+
+  #isValid(sweep: Sweep): boolean {
+    return performance.now() - sweep.at < KEPT_MS && this.#isSame(sweep) && this.#isCodeUnchangedSince(sweep.at);
+  }
+
+  #isSame({ stored }: Sweep): boolean {
+    return this.#stored().every((part, index) => part === stored[index]);
   }
 
   found(handler: string, version: number, problems: readonly string[]): void {
+    const before = this.#findings.get(handler);
+    const isNews = problems[0] !== before?.problem || problems[0] !== undefined && version !== before?.version;
+    if (isNews) this.#sweep = this.#kept = undefined;
     this.#findings.delete(handler);
     this.#findings.set(handler, { version, problem: problems[0] });
     if (this.#findings.size > FOUND_MAX) this.#findings.delete(this.#findings.keys().next().value!);
@@ -147,6 +187,7 @@ class ConditionService implements Conditions {
     if (!existsSync(join(this.#codeDir, ...handler.split("/")))) return `There is no file ${handler}.`;
     const graph = this.#imports.current(handler);
     if (!graph) {
+      this.#sweep = undefined;
       void this.#look(handler);
       return undefined;
     }

@@ -144,7 +144,7 @@ class Copy implements StagedCode {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    this.#folder.close();
+    void this.#folder.close();
     await Deno.remove(this.#root, { recursive: true });
   }
 

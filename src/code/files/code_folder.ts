@@ -50,6 +50,8 @@ export class CodeFolder {
    */
   #isUnwatchable = false;
   #checkedAt = performance.now();
+  /** A scan for which nothing waits. */
+  #refresh: Promise<void> | undefined;
   #hasWarned = false;
   #closed = false;
 
@@ -77,9 +79,25 @@ export class CodeFolder {
     this.#looking = undefined;
   }
 
-  close(): void {
+  /**
+   * Reports whether nothing has changed since `at`, by the clock of `performance.now()`. False if that is not known:
+   * folders cannot be watched, or were not looked at since the last change, which this starts.
+   */
+  isUnchangedSince(at: number): boolean {
+    if (!this.#last || this.#last.at <= this.#changedAt) {
+      this.#refresh ??= Promise.resolve(this.current()).then(() => {}, () => {
+        // The next scan fails with it, too.
+      }).finally(() => this.#refresh = undefined);
+      return false;
+    }
+    this.#checkNowAndThen();
+    return this.#watcher !== undefined && at > this.#changedAt + SETTLE_MS;
+  }
+
+  async close(): Promise<void> {
     this.#closed = true;
     this.#unwatch();
+    await this.#refresh;
   }
 
   #isCurrent(lookedAt: number): boolean {
