@@ -73,8 +73,8 @@ export async function closeBrowser(): Promise<void> {
   await browser?.close();
 }
 
-/** The servers whose first user has been created. */
-const setUpServers = new WeakSet<Server>();
+/** The servers whose first user has been created, or is. */
+const setUps = new WeakMap<Server, Promise<unknown>>();
 
 /**
  * A fresh browser profile, signed in as `ADMIN` with a session of its own, and on no page yet. The forms for that are
@@ -82,12 +82,15 @@ const setUpServers = new WeakSet<Server>();
  */
 export async function signIn(server: Server, options: VisitOptions = {}): Promise<Visit> {
   let visitor: Visitor;
-  if (setUpServers.has(server)) {
+  const earlier = setUps.get(server);
+  if (earlier) {
+    await earlier;
     visitor = new Visitor(server.url);
     assert.equal((await visitor.signIn()).status, 303);
   } else {
-    setUpServers.add(server);
-    visitor = await setUp(server);
+    const made = setUp(server);
+    setUps.set(server, made);
+    visitor = await made;
   }
   const signedIn = await visit(server, options);
   // Not the greeting that is told on the next page.
@@ -99,7 +102,7 @@ export async function signIn(server: Server, options: VisitOptions = {}): Promis
 
 /** A fresh browser profile, in which the first user has been created by the link and the form for it. */
 export async function setUpByHand(server: Server, options: VisitOptions = {}): Promise<Visit> {
-  setUpServers.add(server);
+  setUps.set(server, Promise.resolve());
   const newcomer = await visit(server, options);
   const { page } = newcomer;
   await page.goto(await setupLink(server));

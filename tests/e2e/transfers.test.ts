@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import type { Page } from "playwright-core";
 import { run } from "../http/handlers.ts";
 import { fillWithOwners, withFolder } from "../http/filled.ts";
+import type { Server } from "../http/server.ts";
 import { startApp } from "./app.ts";
 import { closeBrowser, openBrowser, signIn } from "./browser.ts";
 import { deploy } from "../http/handlers.ts";
@@ -15,6 +16,7 @@ Deno.test.afterAll(closeBrowser);
 const FIRST_MAX_BYTES = 60_000;
 const AGAIN_MAX_BYTES = 10_000;
 const EDITOR_MAX_BYTES = 180_000;
+const AT_ONCE = 3;
 
 const PATHS = [
   ...["", "functions", "functions/new", "files", "history", "deployments", "deployments/git", "packages"],
@@ -60,6 +62,17 @@ function sum(sizes: ReadonlyMap<string, number>): number {
   return [...sizes.values()].reduce((total, size) => total + size, 0);
 }
 
+/** Opens a page in a new profile, and once more. */
+async function assertSmall(server: Server, path: string): Promise<void> {
+  await using visit = await signIn(server);
+  const { page } = visit;
+  const first = await transferred(page, () => page.goto(path));
+  assert.ok(sum(first) > 10_000, `${path} was not measured`);
+  assert.ok(sum(first) <= FIRST_MAX_BYTES, `${path}: ${sum(first)} bytes: ${JSON.stringify([...first])}`);
+  const again = await transferred(page, () => page.goto(path));
+  assert.ok(sum(again) <= AGAIN_MAX_BYTES, `${path} again: ${sum(again)} bytes: ${JSON.stringify([...again])}`);
+}
+
 Deno.test("with 1,000 functions and 10,000 secrets, a page costs 60 kB on the first visit and 10 kB afterwards", async () => {
   await withFolder(async (folder) => {
     fillWithOwners(folder, { functions: 1_000, groups: 50, secrets: 10_000 });
@@ -67,15 +80,12 @@ Deno.test("with 1,000 functions and 10,000 secrets, a page costs 60 kB on the fi
     const id = await deploy(server, "logging", LOGGING);
     for (let n = 0; n < 40; n++) await run(server, "/logging");
 
-    for (const path of PATHS) {
-      await using visit = await signIn(server);
-      const { page } = visit;
-      const first = await transferred(page, () => page.goto(path));
-      assert.ok(sum(first) > 10_000, `${path} was not measured`);
-      assert.ok(sum(first) <= FIRST_MAX_BYTES, `${path}: ${sum(first)} bytes: ${JSON.stringify([...first])}`);
-      const again = await transferred(page, () => page.goto(path));
-      assert.ok(sum(again) <= AGAIN_MAX_BYTES, `${path} again: ${sum(again)} bytes: ${JSON.stringify([...again])}`);
-    }
+    const left = [...PATHS];
+    const measure = async () => {
+      for (let path = left.shift(); path !== undefined; path = left.shift()) await assertSmall(server, path);
+    };
+    // Most of the time goes by until nothing more comes.
+    await Promise.all(Array.from({ length: AT_ONCE }, measure));
 
     await using visit = await signIn(server);
     const { page } = visit;
