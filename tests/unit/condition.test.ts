@@ -31,7 +31,7 @@ async function bench() {
   const conditions = createConditions({
     codeDir,
     imports: { current: graph, graph },
-    health: () => ({}),
+    health: () => ({ recentDeaths: 0, lastDeath: undefined, suspendedUntil: undefined }),
     isAltered: () => false,
     stored: () => [state.functions],
     isCodeUnchangedSince: () => state.isUnchanged,
