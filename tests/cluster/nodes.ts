@@ -6,7 +6,7 @@ import { type Server, startServer } from "../http/server.ts";
 import type { TestPostgres } from "./postgres.ts";
 import { TcpProxy } from "./proxy.ts";
 
-const PASSPHRASE = "a passphrase for the tests of clusters";
+export const PASSPHRASE = "a passphrase for the tests of clusters";
 const FAKE_CLOCK = `/usr/lib/${Deno.build.arch}-linux-gnu/faketime/libfaketime.so.1`;
 
 export class TestNode implements AsyncDisposable {

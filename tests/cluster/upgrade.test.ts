@@ -2,11 +2,14 @@
 
 import assert from "node:assert/strict";
 import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
 import { sha256Of } from "../../src/sha256.ts";
 import { BLOBS, createBlobs } from "../../src/store/blobs.ts";
+import { SCHEMA_VERSION } from "../../src/store/schema.ts";
 import { ROOT } from "../http/server.ts";
-import { TestCluster, type TestNode } from "./nodes.ts";
-import { startPostgres } from "./postgres.ts";
+import { temporaryFolder } from "../unit/temporary.ts";
+import { PASSPHRASE, TestCluster, type TestNode } from "./nodes.ts";
+import { startPostgres, type TestPostgres } from "./postgres.ts";
 
 const END = "\n];\n\n/** `PRAGMA user_version`";
 
@@ -39,6 +42,22 @@ function lacking({ folder }: TestNode, ...contents: string[]): Promise<string[]>
   return createBlobs(join(folder, "data", BLOBS)).missing(contents.map(sha256Of));
 }
 
+/** Writes the data of the cluster by a program at `root`, and returns what is in it. @throws Error with what it printed */
+async function leave(root: string, { url }: TestPostgres): Promise<{ names: string[]; schema: number }> {
+  using folder = temporaryFolder();
+  const data = join(folder.path, "data");
+  const { code, stderr } = await new Deno.Command(Deno.execPath(), {
+    args: ["task", "cli", "leave-cluster", data],
+    cwd: root,
+    env: { DATABASE_URL: `${url}?sslmode=disable`, KEYRING_PASSPHRASE: PASSPHRASE },
+  }).output();
+  if (code !== 0) throw new Error(new TextDecoder().decode(stderr));
+  using db = new DatabaseSync(join(data, "database.db"), { readOnly: true });
+  const rows = db.prepare("SELECT name FROM secrets ORDER BY name").all() as { name: string }[];
+  const { user_version: schema } = db.prepare("PRAGMA user_version").get() as { user_version: number };
+  return { names: rows.map(({ name }) => name), schema };
+}
+
 Deno.test("nodes of a version with another schema wait for the others, and have everything then", async () => {
   const newer = await newerProgram();
   try {
@@ -50,6 +69,9 @@ Deno.test("nodes of a version with another schema wait for the others, and have 
     const leaked = (await a.server.api("GET", "/api/versions?limit=1")).body.versions[0].id;
     assert.equal((await a.server.api("PUT", "/api/files/leaked.txt", "nothing")).status, 200);
     await a.stop();
+    const early = await leave(newer, postgres);
+    assert.deepEqual(early.names, ["BEFORE"], "a newer program upgrades what it writes");
+    assert.equal(early.schema, SCHEMA_VERSION + 1);
     assert.deepEqual(await lacking(a, "a password"), []);
     // It waits for the other one, which makes changes meanwhile.
     const upgraded = a.start({}, newer);
@@ -73,6 +95,11 @@ Deno.test("nodes of a version with another schema wait for the others, and have 
     await put(b, "LATER", "value-later");
     await a.start({}, newer);
     assert.equal((await values(a)).LATER, "value-later");
+    // The only snapshot is of the schema before.
+    const late = await leave(newer, postgres);
+    assert.deepEqual(late.names, ["AFTER", "BEFORE", "DURING", "LATER"]);
+    assert.equal(late.schema, SCHEMA_VERSION + 1);
+    await assert.rejects(leave(ROOT, postgres), /Upgrade this node to the version of the others/);
   } finally {
     await Deno.remove(newer, { recursive: true });
   }

@@ -10,13 +10,16 @@ import { type KeyFile, leaveRevisions } from "../../keyring/key_file.ts";
 import { sha256Of } from "../../sha256.ts";
 import { BLOBS, createBlobs } from "../../store/blobs.ts";
 import { DataFolderError } from "../../store/data_folder.ts";
+import { NodeDatabase } from "../../store/node_database.ts";
 import { LOCAL_META } from "../../store/replication.ts";
+import { SCHEMA_VERSION } from "../../store/schema.ts";
 import { openStore, type Store } from "../../store/store.ts";
 import { CLUSTER_META } from "../node/cluster_audit.ts";
 import { openClusterKeyring } from "../keyring/open_keyring.ts";
-import type { Head } from "../log/change_log.ts";
+import type { Entry, Head } from "../log/change_log.ts";
 import { type OpenCluster, openCluster } from "../open_cluster.ts";
 import { HEAD_META } from "../replica/replica.ts";
+import { applyUpgrade, isUpgradeDue, upgradeRequired } from "../replica/schema_upgrade.ts";
 
 export interface DepartureOptions {
   readonly cluster: ClusterConfig;
@@ -50,7 +53,7 @@ export async function writeDataFolder(options: DepartureOptions): Promise<Depart
     return keyFile.keyring;
   });
   const database = join(folder, "database.db");
-  let head = await fetchSnapshot(cluster, database);
+  let head = await upgrade(cluster, await fetchSnapshot(cluster, database), database, keyFile!);
   const store = openStore(database, keyFile!, { isRestored: true });
   let departed: Departed;
   try {
@@ -85,6 +88,22 @@ async function fetchSnapshot({ snapshots }: OpenCluster, path: string): Promise<
   throw new DataFolderError("The cluster has no snapshot yet: start a node, and try again.");
 }
 
+/**
+ * Applies the log as far as the database is of an earlier schema than this program's, which then upgrades it if no node has.
+ * Returns the last entry.
+ */
+async function upgrade({ log }: OpenCluster, from: Head, path: string, keyFile: KeyFile): Promise<Head> {
+  using database = new NodeDatabase(path, { keyFile, isCopy: true });
+  const applyOther = ({ kind, body }: Entry) => {
+    if (kind === "keyring") keyFile.adopt(new TextDecoder().decode(body));
+  };
+  const head = await applyUpgrade({ log, database, schema: SCHEMA_VERSION, applyOther }, from);
+  if (isUpgradeDue(database, database.schema)) {
+    throw new DataFolderError("The cluster is being upgraded: try again when a node serves.");
+  }
+  return head;
+}
+
 async function applyLog({ log }: OpenCluster, from: Head, store: Store, keyFile: KeyFile): Promise<Head> {
   const replication = store.replicate();
   let head = from;
@@ -94,9 +113,7 @@ async function applyLog({ log }: OpenCluster, from: Head, store: Store, keyFile:
     for (const { kind, body, seq, mac } of entries) {
       if (kind === "change") replication.apply(body, () => {});
       else if (kind === "keyring") keyFile.adopt(new TextDecoder().decode(body));
-      else if (kind === "migration") {
-        throw new DataFolderError("The cluster was just upgraded: try again when a node has stored a snapshot.");
-      }
+      else if (kind === "migration") throw upgradeRequired({ seq });
       head = { seq, mac };
     }
   }

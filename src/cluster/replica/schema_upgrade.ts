@@ -46,13 +46,9 @@ export async function upgradeSchema(options: SchemaUpgradeOptions): Promise<void
   const { log, database, schema, nodesBehind, report, pause } = options;
   let head = headOf(database) ?? log.start;
   let waitingFor = "";
-  while (isUpgradeDue(database, schema)) {
-    const entries = await log.read(head, BATCH);
-    for (const entry of entries) {
-      if (!isUpgradeDue(database, schema)) break;
-      head = apply(entry, options);
-    }
-    if (entries.length > 0) continue;
+  while (true) {
+    head = await applyUpgrade(options, head);
+    if (!isUpgradeDue(database, schema)) break;
     if (database.schema === schema) {
       await append(log, head, { schema, head: database.head().stored });
       continue;
@@ -75,6 +71,27 @@ export async function upgradeSchema(options: SchemaUpgradeOptions): Promise<void
   report("info", `The database has the schema of version ${database.schema}.`);
 }
 
+/**
+ * Applies the entries after `head` until the database has the schema, or the log ends. Returns the last one.
+ * @throws StoreUnavailable, LogTampered, DivergedError, AppError UpgradeRequired (503)
+ */
+export async function applyUpgrade(
+  options: Pick<SchemaUpgradeOptions, "database" | "schema" | "applyOther"> & { readonly log: Pick<ChangeLog, "read"> },
+  head: Head,
+): Promise<Head> {
+  const { log, database, schema } = options;
+  let last = head;
+  while (isUpgradeDue(database, schema)) {
+    const entries = await log.read(last, BATCH);
+    if (entries.length === 0) return last;
+    for (const entry of entries) {
+      if (!isUpgradeDue(database, schema)) break;
+      last = apply(entry, options);
+    }
+  }
+  return last;
+}
+
 /** Returns the error for a node that meets an upgrade while it serves: its program does not know the new schema. */
 export function upgradeRequired({ seq }: Pick<Entry, "seq">): AppError {
   return new AppError(
@@ -84,7 +101,10 @@ export function upgradeRequired({ seq }: Pick<Entry, "seq">): AppError {
   );
 }
 
-function apply(entry: Entry, { database, schema, applyOther }: SchemaUpgradeOptions): Head {
+function apply(
+  entry: Entry,
+  { database, schema, applyOther }: Pick<SchemaUpgradeOptions, "database" | "schema" | "applyOther">,
+): Head {
   const head = { seq: entry.seq, mac: entry.mac };
   const keepHead = () => database.meta.put(HEAD_META, JSON.stringify(head));
   switch (entry.kind) {
