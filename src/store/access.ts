@@ -1,5 +1,6 @@
 // Stores key groups and API keys. A key's value is stored only as a ciphertext and as an HMAC for look-ups.
 
+import type { StatementSync } from "node:sqlite";
 import type { GroupId, KeyId } from "../ids.ts";
 import type { RowCheck } from "./authenticated_rows.ts";
 import { all, type Database, first, insert, type Row } from "./database.ts";
@@ -91,6 +92,18 @@ export interface Expiring {
   readonly lifeMs: number;
 }
 
+/** Keys that never expire count as expiring last. */
+export interface StoredKeyOrder {
+  readonly by: "name" | "expires" | "created";
+  readonly isDescending: boolean;
+}
+
+const ORDERS: Readonly<Record<StoredKeyOrder["by"], readonly string[]>> = {
+  name: ["k.name COLLATE NOCASE", "k.name", "k.id"],
+  expires: ["k.expires_at IS NULL", "k.expires_at", "k.id"],
+  created: ["k.id"],
+};
+
 export interface AccessStore {
   groups(): GroupRow[];
   group(id: GroupId): GroupRow | undefined;
@@ -112,6 +125,12 @@ export interface AccessStore {
 
   /** Returns at most `limit` keys with an id below `before`, newest first. */
   keyPage(filter: KeyFilter, before: number, limit: number): KeySummary[];
+
+  /** Returns the ids of at most `limit` keys in an order, after `skip` others. */
+  orderedKeys(filter: KeyFilter, order: StoredKeyOrder, skip: number, limit: number): KeyId[];
+
+  /** Returns those of these keys that exist, in their order. */
+  keySummaries(ids: readonly KeyId[]): KeySummary[];
 
   /** Returns the newest `limit` keys of each of these groups. */
   newestKeys(groupIds: readonly GroupId[], limit: number): KeySummary[];
@@ -197,6 +216,12 @@ export function createAccessStore(db: Database, rows: RowCheck): AccessStore {
        AND k.id IN (SELECT id FROM api_keys WHERE group_id = g.id ORDER BY id DESC LIMIT ?)
      ORDER BY g.id, k.id DESC`,
   );
+  const keySummaries = db.prepare(
+    `SELECT ${SUMMARY_COLUMNS} FROM json_each(?) wanted CROSS JOIN api_keys k CROSS JOIN key_groups g
+     WHERE k.id = wanted.value AND g.id = k.group_id ORDER BY wanted.key`,
+  );
+  // One statement for each combination of filter and order in use.
+  const ordered = new Map<string, StatementSync>();
   const keyCount = db.prepare("SELECT count(*) AS n FROM api_keys");
 
   const groups = db.prepare("SELECT id, name, description FROM key_groups ORDER BY id");
@@ -288,6 +313,18 @@ export function createAccessStore(db: Database, rows: RowCheck): AccessStore {
         : keySearchInGroup;
       return all<KeySummary & Row>(statement, ...group, ...words, before, limit);
     },
+    orderedKeys({ groupId, search }: KeyFilter, { by, isDescending }, skip, limit): KeyId[] {
+      const conditions = [groupId !== undefined && "k.group_id = ?", search !== undefined && found].filter(Boolean);
+      const where = conditions.length === 0 ? "" : `WHERE ${conditions.join(" AND ")}`;
+      const order = ORDERS[by].map((column) => isDescending ? `${column} DESC` : column).join(", ");
+      // The ids alone: the other columns of keys that are not shown would be read for sorting.
+      const sql = `SELECT k.id FROM api_keys k ${where} ORDER BY ${order} LIMIT ? OFFSET ?`;
+      let statement = ordered.get(sql);
+      if (!statement) ordered.set(sql, statement = db.prepare(sql));
+      const values = [...(groupId === undefined ? [] : [groupId]), ...(search === undefined ? [] : [search, search])];
+      return all<{ id: KeyId }>(statement, ...values, limit, skip).map(({ id }) => id);
+    },
+    keySummaries: (ids: readonly KeyId[]): KeySummary[] => all<KeySummary & Row>(keySummaries, JSON.stringify(ids)),
     newestKeys: (groupIds: readonly GroupId[], limit: number): KeySummary[] =>
       all<KeySummary & Row>(newestKeys, JSON.stringify(groupIds), limit),
     keyCount: (): number => first<{ n: number }>(keyCount)!.n,

@@ -272,6 +272,42 @@ Deno.test("a key gets an expiry by its forms, keeps it where nothing else is cho
   assert.equal((await expiries())[0], null);
 });
 
+Deno.test("the list of keys is sorted by its headings, page after page, and whatever is no order counts as none", async () => {
+  await using server = await startApp();
+  const admin = await setUp(server);
+  const groupId = await createGroup(server, "callers");
+  for (let n = 0; n < 60; n++) {
+    const expiresAt = n % 2 ? null : `2090-01-${String(31 - n / 2).padStart(2, "0")}T00:00:00Z`;
+    const { status } = await server.api("POST", "/api/keys", { groupId, name: `key-${(n * 7) % 60}`, expiresAt });
+    assert.equal(status, 201);
+  }
+  const decoded = (text: string) => text.replaceAll("&amp;", "&");
+  const shown = (text: string) =>
+    [...text.matchAll(/<a href="\/web\/keys\/\d+">([^<]+)<\/a>/g)].map(([, name]) => name!);
+  const headings = (text: string) =>
+    Object.fromEntries([...text.matchAll(/<th scope="col"[^>]*><a href="([^"]+)" class="sort">([A-Za-z ]+)/g)]
+      .map(([, href, label]) => [label!, decoded(href!)]));
+  for (const path of ["/web/keys?view=all", `/web/keys/groups/${groupId}`, "/web/keys?q=key-"]) {
+    const { text } = await admin.get(path);
+    const links = headings(text);
+    assert.deepEqual(Object.keys(links), ["Name", "Last used", "Expires", "Created"], path);
+    const byName = await admin.get(links.Name!);
+    const next = decoded(/class="pager"[^>]*><a[^>]* href="([^"]+)"/.exec(byName.text)?.[1] ?? "");
+    const names = [...shown(byName.text), ...shown((await admin.get(next)).text)];
+    const own = names.filter((name) => name.startsWith("key-"));
+    assert.deepEqual(own, Array.from({ length: 60 }, (_, n) => `key-${n}`).sort(), path);
+    const [first] = shown((await admin.get(headings(byName.text).Name!)).text);
+    assert.equal(first, "key-9", path);
+    // The one that expires first was made last of those that expire.
+    const [soonest] = shown((await admin.get(links.Expires!)).text);
+    assert.equal(soonest, `key-${(58 * 7) % 60}`, path);
+  }
+  for (const wrong of ["sort=value", "sort=", "skip=-1", "skip=x", "sort=name&sort=used", "skip=1e99"]) {
+    const { status } = await admin.get(`/web/keys?view=all&${wrong}`);
+    assert.equal(status, 200, wrong);
+  }
+});
+
 Deno.test("a key is rolled by its form as by the API, and not by one that was opened before a change", async () => {
   await using server = await startApp();
   const admin = await setUp(server);

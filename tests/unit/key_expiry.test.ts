@@ -8,6 +8,8 @@ import { RunCaller } from "../../src/calls/caller.ts";
 import { SecretBroker } from "../../src/calls/secrets/broker.ts";
 import { SecretLookup } from "../../src/calls/secrets/lookup.ts";
 import { type Access, createAccess } from "../../src/core/access/access.ts";
+import { createAccessListing, type KeyOrder } from "../../src/core/access/listing.ts";
+import { noUses } from "../../src/core/access/uses.ts";
 import type { RegisteredFunction } from "../../src/core/functions/registry.ts";
 import { AppError } from "../../src/errors.ts";
 import type { FunctionId, KeyId, SecretName } from "../../src/ids.ts";
@@ -135,6 +137,53 @@ Deno.test("what an expired key may do and whether it counts agree with a model, 
     ),
     { numRuns: 8 },
   );
+});
+
+Deno.test("keys are listed in each order as a model sorts them, in pages without a gap", () => {
+  using it = service();
+  const { access, store, groupId } = it;
+  const lastUses = new Map<KeyId, number>();
+  const uses = { ...noUses<KeyId>(), last: () => lastUses };
+  const listing = createAccessListing(store.access, uses);
+  const other = access.createGroup(OPERATOR, "others", "");
+  const names = ["b", "A", "a", "Ä", "c"];
+  const keys = Array.from({ length: 30 }, (_, n) => {
+    it.clock.now = START + n;
+    const expiresAt = n % 3 === 0 ? null : START + 1_000 + (n * 7) % 5;
+    const group = n % 4 === 0 ? other : groupId;
+    const name = `${names[n % 5]}-${n}`;
+    const { id } = access.createKey(OPERATOR, { groupId: group, name, description: "", expiresAt });
+    if (n % 2 === 0) lastUses.set(id, (n * 11) % 13);
+    return { id, group, name, expiresAt, used: lastUses.get(id) ?? 0 };
+  });
+  const lower = (text: string) => text.replace(/[A-Z]/g, (letter) => letter.toLowerCase());
+  const compare = (a: string | number, b: string | number) => a < b ? -1 : a > b ? 1 : 0;
+  type Key = (typeof keys)[number];
+  const orders: Record<KeyOrder["by"], (a: Key, b: Key) => number> = {
+    name: (a, b) => compare(lower(a.name), lower(b.name)) || compare(a.name, b.name),
+    expires: (a, b) => compare(a.expiresAt ?? Infinity, b.expiresAt ?? Infinity) || compare(a.id, b.id),
+    created: (a, b) => compare(a.id, b.id),
+    used: (a, b) => compare(a.used, b.used),
+  };
+  for (const filter of [{}, { groupId: other }, { search: "a-" }, { groupId, search: "-1" }]) {
+    const wanted = keys.filter(({ group, name }) =>
+      (filter.groupId === undefined || filter.groupId === group) && lower(name).includes(filter.search ?? "")
+    );
+    for (const by of Object.keys(orders) as KeyOrder["by"][]) {
+      for (const isDescending of [false, true]) {
+        const found: KeyId[] = [];
+        for (let skip: number | undefined = 0; skip !== undefined;) {
+          const page = listing.orderedKeys(filter, { by, isDescending }, skip, 7);
+          found.push(...page.keys.map(({ id }) => id));
+          skip = page.next;
+        }
+        // Keys that were used at the same time, or never, are listed with the newest first.
+        const sorted = (by === "used" ? wanted.toReversed() : wanted)
+          .toSorted((a, b) => (isDescending ? -1 : 1) * orders[by](a, b));
+        assert.deepEqual(found, sorted.map(({ id }) => id), `${by} ${isDescending} ${JSON.stringify(filter)}`);
+      }
+    }
+  }
 });
 
 Deno.test("a start with the value of an expired bootstrap key lets it in again", () => {

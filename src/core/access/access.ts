@@ -28,6 +28,7 @@ import {
   type AccessListing,
   createAccessListing,
   type GroupWithKeys,
+  type KeyOrder,
   type KeyUse,
   type ListedKey,
   withUses,
@@ -237,6 +238,15 @@ class AccessService implements Access {
     limit: number,
   ): { keys: ListedKey[]; next: KeyId | undefined } {
     return this.#listing.keyPage(filter, before, limit);
+  }
+
+  orderedKeys(
+    filter: KeyFilter,
+    order: KeyOrder,
+    skip: number,
+    limit: number,
+  ): { keys: ListedKey[]; next: number | undefined } {
+    return this.#listing.orderedKeys(filter, order, skip, limit);
   }
 
   keySummary(id: KeyId): ListedKey {

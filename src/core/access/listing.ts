@@ -4,7 +4,15 @@ import { notFound } from "../../errors.ts";
 import type { GroupId, KeyId } from "../../ids.ts";
 import { pageOf } from "../../paging.ts";
 import type { Uses } from "./uses.ts";
-import type { AccessStore, Expiring, GroupSummary, KeyFilter, KeyRow, KeySummary } from "../../store/access.ts";
+import type {
+  AccessStore,
+  Expiring,
+  GroupSummary,
+  KeyFilter,
+  KeyRow,
+  KeySummary,
+  StoredKeyOrder,
+} from "../../store/access.ts";
 
 /** How many days before its expiry a key is shown as about to expire. */
 export const SOON_DAYS = 14;
@@ -17,9 +25,24 @@ export interface KeyUse {
 
 export type ListedKey = KeySummary & KeyUse;
 
+/** Keys that were never used count as used first, and those that never expire as expiring last. */
+export interface KeyOrder {
+  readonly by: StoredKeyOrder["by"] | "used";
+  readonly isDescending: boolean;
+}
+
 /** A group with its newest keys. */
 export interface GroupWithKeys extends GroupSummary {
   newest: ListedKey[];
+}
+
+const ALL = Number.MAX_SAFE_INTEGER;
+
+/** Sorts keys by their last uses, which are in another database. Equal ones stay in their order. */
+function byUse(ids: readonly KeyId[], { isDescending }: KeyOrder, uses: Uses<KeyId>): KeyId[] {
+  const last = uses.last(ids);
+  const sign = isDescending ? -1 : 1;
+  return ids.toSorted((a, b) => sign * ((last.get(a) ?? 0) - (last.get(b) ?? 0)));
 }
 
 /** Returns `rows`, each with its last use. */
@@ -42,6 +65,13 @@ export interface AccessListing {
     before: number | undefined,
     limit: number,
   ): { keys: ListedKey[]; next: KeyId | undefined };
+  /** Returns at most `limit` keys in an order, after `skip` others; `next` is how many the next page skips. */
+  orderedKeys(
+    filter: KeyFilter,
+    order: KeyOrder,
+    skip: number,
+    limit: number,
+  ): { keys: ListedKey[]; next: number | undefined };
   /** @throws AppError NotFound (404) */
   keySummary(id: KeyId): ListedKey;
   /** Returns at most `limit` keys that expire in a period, the earliest first. */
@@ -67,6 +97,15 @@ export function createAccessListing(rows: AccessStore, uses: Uses<KeyId>): Acces
     keyPage(filter, before = Number.MAX_SAFE_INTEGER, limit) {
       const { rows: keys, next } = pageOf(rows.keyPage(filter, before, limit + 1), limit, ({ id }) => id);
       return { keys: withUses(keys, uses), next };
+    },
+
+    orderedKeys(filter, order, skip, limit) {
+      const ids = order.by === "used"
+        ? byUse(rows.orderedKeys(filter, { by: "created", isDescending: true }, 0, ALL), order, uses)
+          .slice(skip, skip + limit + 1)
+        : rows.orderedKeys(filter, { ...order, by: order.by }, skip, limit + 1);
+      const keys = withUses(rows.keySummaries(ids.slice(0, limit)), uses);
+      return { keys, next: ids.length > limit ? skip + limit : undefined };
     },
 
     keySummary(id) {

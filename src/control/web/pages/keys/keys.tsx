@@ -1,10 +1,11 @@
 // Implements /web/keys: lists key groups and API keys. A key's value is shown only once, when it is created: a page with
 // all values would give anyone at an unattended browser the identity of every caller.
 
+import type { Context } from "hono";
 import type { GroupWithKeys } from "../../../../core/access/listing.ts";
 import { AlteredBadge } from "../../ui/altered.tsx";
 import { Badge, ButtonLink, Empty, Pager, Segments } from "../../ui/components.tsx";
-import type { Web, WebDeps } from "../../shell/deps.ts";
+import type { Web, WebDeps, WebEnv } from "../../shell/deps.ts";
 import { page } from "../../shell/layout.tsx";
 import { count, parsePositiveInt, plural } from "../../ui/format.ts";
 import { addCreated } from "./created.tsx";
@@ -12,6 +13,7 @@ import { addGroups } from "./groups.tsx";
 import { addKey } from "./key.tsx";
 import { addNewKey } from "./new_key.tsx";
 import { KEYS_PER_PAGE, KeyTable, secretsOfGroup } from "./lists.tsx";
+import { orderOf } from "./order.ts";
 import { addRoll } from "./roll.tsx";
 import { addSelection } from "./selection.tsx";
 
@@ -30,7 +32,7 @@ export function addKeys(web: Web, deps: WebDeps): void {
     const search = (c.req.query("q") ?? "").trim();
     const isFlat = search !== "" || c.req.query("view") === "all";
     const content = isFlat
-      ? <Found deps={deps} search={search} before={parsePositiveInt(c.req.query("before")) || undefined} />
+      ? <Found c={c} deps={deps} search={search} />
       : <Groups deps={deps} after={parsePositiveInt(c.req.query("after"))} />;
     return page(c, {
       title: "API Keys",
@@ -43,12 +45,12 @@ export function addKeys(web: Web, deps: WebDeps): void {
           </p>
           {(isFlat || access.keyCounts().total > SEARCH_FROM) && (
             <>
-              <Search search={search} />
+              <Search search={search} sort={isFlat ? c.req.query("sort") : undefined} />
               <Segments
                 label="View"
                 tabs={[
                   { label: "Groups", href: "/web/keys", isCurrent: !isFlat },
-                  { label: "All keys, newest first", href: "/web/keys?view=all", isCurrent: isFlat && search === "" },
+                  { label: "All keys", href: "/web/keys?view=all", isCurrent: isFlat && search === "" },
                 ]}
               />
             </>
@@ -76,10 +78,11 @@ function Actions() {
   );
 }
 
-function Search({ search }: { search: string }) {
+function Search({ search, sort }: { search: string; sort: string | undefined }) {
   return (
     <search>
       <form method="get" action="/web/keys" class="search">
+        {sort !== undefined && <input type="hidden" name="sort" value={sort} />}
         <label for="q" class="visually-hidden">Find keys by name or description</label>
         <input type="search" id="q" name="q" value={search} placeholder="Search by name or description" />
         <button type="submit" class="secondary">Find</button>
@@ -142,9 +145,10 @@ function Group({ deps, group, isOpen }: { deps: WebDeps; group: GroupWithKeys; i
 }
 
 /** The keys that have `search` in their names or descriptions, of all groups; with an empty one, all keys. */
-function Found({ deps, search, before }: { deps: WebDeps; search: string; before: number | undefined }) {
-  const { keys, next } = deps.access.keyPage(search === "" ? {} : { search }, before, KEYS_PER_PAGE);
-  const asked: Record<string, string> = search === "" ? { view: "all" } : { q: search };
+function Found({ c, deps, search }: { c: Context<WebEnv>; deps: WebDeps; search: string }) {
+  const listed = orderOf((name) => c.req.query(name), "/web/keys", search === "" ? { view: "all" } : { q: search });
+  const filter = search === "" ? {} : { search };
+  const { keys, next } = deps.access.orderedKeys(filter, listed.order, listed.skip, KEYS_PER_PAGE);
   if (keys.length === 0) {
     return (
       <Empty>
@@ -156,8 +160,8 @@ function Found({ deps, search, before }: { deps: WebDeps; search: string; before
   }
   return (
     <>
-      <KeyTable label="Keys" keys={keys} deps={deps} withGroup />
-      <Pager next={next && `/web/keys?${new URLSearchParams({ ...asked, before: String(next) })}`} what="keys" />
+      <KeyTable label="Keys" keys={keys} deps={deps} sort={listed.heading} withGroup />
+      <Pager next={listed.next(next)} what="keys" />
     </>
   );
 }

@@ -2,14 +2,15 @@
 
 import type { Context } from "hono";
 import type { GroupId, KeyId } from "../../../../ids.ts";
-import type { ListedKey } from "../../../../core/access/listing.ts";
+import type { KeyOrder, ListedKey } from "../../../../core/access/listing.ts";
 import type { GroupSummary } from "../../../../store/access.ts";
 import { AlteredBadge } from "../../ui/altered.tsx";
 import { Ago, Badge, Button, ButtonLink, Empty, Fact, Facts, Pager } from "../../ui/components.tsx";
 import { DataTable } from "../../ui/data_table.tsx";
 import type { WebDeps, WebEnv } from "../../shell/deps.ts";
-import { count, parsePositiveInt, plural } from "../../ui/format.ts";
+import { count, plural } from "../../ui/format.ts";
 import { Expiry } from "./expiry.tsx";
+import { type ListedOrder, orderOf } from "./order.ts";
 
 export const KEYS_PER_PAGE = 50;
 /** Shows the keys that were selected in a list, to revoke them. */
@@ -41,8 +42,8 @@ export function GroupFacts({ group: { id, keys, functions, secrets }, managing }
 
 /** One page of the list of a group's keys. */
 export function KeysOfGroup({ c, deps, groupId }: { c: Context<WebEnv>; deps: WebDeps; groupId: GroupId }) {
-  const before = parsePositiveInt(c.req.query("before")) || undefined;
-  const { keys, next } = deps.access.keyPage({ groupId }, before, KEYS_PER_PAGE);
+  const listed = orderOf((name) => c.req.query(name), `/web/keys/groups/${groupId}`, {});
+  const { keys, next } = deps.access.orderedKeys({ groupId }, listed.order, listed.skip, KEYS_PER_PAGE);
   if (keys.length === 0) {
     return (
       <Empty>
@@ -54,19 +55,22 @@ export function KeysOfGroup({ c, deps, groupId }: { c: Context<WebEnv>; deps: We
   }
   return (
     <>
-      <KeyTable label="Keys" keys={keys} deps={deps} />
-      <Pager next={next && `/web/keys/groups/${groupId}?before=${next}`} what="keys" />
+      <KeyTable label="Keys" keys={keys} deps={deps} sort={listed.heading} />
+      <Pager next={listed.next(next)} what="keys" />
     </>
   );
 }
 
 /** Keys, each with a box to check, and the button that leads to revoking the checked ones. */
-export function KeyTable({ label, keys, deps: { access, now, isAltered }, withGroup = false }: {
+export function KeyTable({ label, keys, deps: { access, now, isAltered }, sort, withGroup = false }: {
   label: string;
   keys: readonly ListedKey[];
   deps: WebDeps;
+  /** Where the headings lead that sort a list of all; the newest few of a group are not sorted. */
+  sort?: ListedOrder["heading"];
   withGroup?: boolean;
 }) {
+  const by = (column: KeyOrder["by"]) => sort && { sort: sort(column) };
   return (
     <form method="get" action={SELECTED} class="key-list">
       <DataTable
@@ -77,6 +81,7 @@ export function KeyTable({ label, keys, deps: { access, now, isAltered }, withGr
         columns={[
           {
             label: "Name",
+            ...by("name"),
             isRowHeader: true,
             cell: ({ id, name, description }) => (
               <>
@@ -96,9 +101,9 @@ export function KeyTable({ label, keys, deps: { access, now, isAltered }, withGr
               </>
             ),
           },
-          { label: "Last used", cell: ({ lastUsedAt }) => <LastUsed at={lastUsedAt} now={now()} /> },
-          { label: "Expires", cell: ({ expiresAt }) => <Expiry at={expiresAt} now={now()} /> },
-          { label: "Created", cell: ({ createdAt }) => <Ago ms={createdAt} now={now()} /> },
+          { label: "Last used", ...by("used"), cell: ({ lastUsedAt }) => <LastUsed at={lastUsedAt} now={now()} /> },
+          { label: "Expires", ...by("expires"), cell: ({ expiresAt }) => <Expiry at={expiresAt} now={now()} /> },
+          { label: "Created", ...by("created"), cell: ({ createdAt }) => <Ago ms={createdAt} now={now()} /> },
           {
             label: "Secrets",
             isFigure: true,
