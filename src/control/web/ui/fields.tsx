@@ -118,6 +118,25 @@ function Notes({ id, label, hint, problem }: { id: string; label: string; hint: 
   );
 }
 
+/** Names of those fields whose values are texts. */
+type TextName<Values> = {
+  [Name in keyof Values]: Values[Name] extends string | undefined ? Name : never;
+}[keyof Values];
+
+/** Returns a function that returns what each field of one form has: its name, label, value and problem. */
+export function fieldsOf<Labels extends Readonly<Record<string, string>>, Values>(
+  labels: Labels,
+  values: Values,
+  problems: Problems | undefined,
+) {
+  return <Name extends keyof Labels & TextName<Values> & string>(name: Name) => ({
+    name,
+    label: labels[name]!,
+    value: (values[name] ?? "") as string,
+    problems,
+  });
+}
+
 /** One line of text. */
 export function TextField(
   { name, label, rawName, hint, problems, prefix, value = "", isVerbatim, ...rest }:

@@ -1,7 +1,7 @@
 // Implements the part of a function's form about what it may do, and its limits.
 
 import { CORS_MAX_AGE_SECONDS, ISOLATIONS, RESPONSE_GUARDS } from "../../../../core/functions/permissions.ts";
-import { CodeField, FieldSet, TextField } from "../../ui/fields.tsx";
+import { CodeField, FieldSet, fieldsOf, TextField } from "../../ui/fields.tsx";
 import { writeDuration } from "../../../../core/settings/kinds.ts";
 import { SECOND_MS } from "../../../../time.ts";
 import type { Problems } from "../../shell/forms.ts";
@@ -23,9 +23,12 @@ const CONFINEMENT_FIELDS = [
   "files",
 ];
 
-export interface ConfinementProps {
+export interface PartProps {
   form: FunctionForm;
   problems?: Problems | undefined;
+}
+
+export interface ConfinementProps extends PartProps {
   isNew: boolean;
   /** Values of settings, for fields that are left empty. */
   defaults: { timeoutMs: number; memoryMb: number };
@@ -47,18 +50,10 @@ export function Confinement({ form, problems, isNew, defaults }: ConfinementProp
   );
 }
 
-interface PartProps {
-  form: FunctionForm;
-  problems?: Problems | undefined;
-}
-
 export function SecretNames({ form, problems }: PartProps) {
   return (
     <CodeField
-      problems={problems}
-      name="secrets"
-      label={LABELS.secrets}
-      value={form.secrets}
+      {...fieldsOf(LABELS, form, problems)("secrets")}
       rows={3}
       hint={
         <>
@@ -74,10 +69,7 @@ export function SecretNames({ form, problems }: PartProps) {
 export function ReadableFiles({ form, problems }: PartProps) {
   return (
     <CodeField
-      problems={problems}
-      name="files"
-      label={LABELS.files}
-      value={form.files}
+      {...fieldsOf(LABELS, form, problems)("files")}
       rows={2}
       hint={
         <>
@@ -131,10 +123,7 @@ export function Net({ form, problems }: PartProps) {
       {/* Styles show it with “To these hosts only” alone. */}
       <div class="net-hosts">
         <CodeField
-          name="hosts"
-          label={LABELS.hosts}
-          value={form.hosts}
-          problems={problems}
+          {...fieldsOf(LABELS, form, problems)("hosts")}
           rows={2}
           hint={
             <>
@@ -150,14 +139,12 @@ export function Net({ form, problems }: PartProps) {
 
 /** The pages of other sites that may call the function from a browser. */
 export function CrossOrigin({ form, problems }: PartProps) {
+  const field = fieldsOf(LABELS, form, problems);
   return (
     <fieldset class="cors">
       <legend>Calls from other sites' pages (CORS)</legend>
       <CodeField
-        problems={problems}
-        name="origins"
-        label={LABELS.origins}
-        value={form.origins}
+        {...field("origins")}
         rows={2}
         placeholder="https://app.example.com"
         hint={
@@ -170,10 +157,7 @@ export function CrossOrigin({ form, problems }: PartProps) {
       {/* Styles show it with an origin alone. */}
       <div class="cors-more">
         <CodeField
-          problems={problems}
-          name="corsHeaders"
-          label={LABELS.corsHeaders}
-          value={form.corsHeaders}
+          {...field("corsHeaders")}
           rows={2}
           hint="One per line, such as X-API-Key. Empty: any header."
         />
@@ -184,10 +168,7 @@ export function CrossOrigin({ form, problems }: PartProps) {
           </label>
         </FieldSet>
         <TextField
-          problems={problems}
-          name="corsMaxAge"
-          label={LABELS.corsMaxAge}
-          value={form.corsMaxAge}
+          {...field("corsMaxAge")}
           autocomplete="off"
           class="number"
           placeholder={writeDuration(CORS_MAX_AGE_SECONDS, SECOND_MS)}
@@ -229,24 +210,19 @@ function Choice<Value extends string>({ name, meanings, options, chosen, problem
 }
 
 export function Limits({ form, problems, defaults }: PartProps & Pick<ConfinementProps, "defaults">) {
+  const field = fieldsOf(LABELS, form, problems);
   const timeout = writeDuration(defaults.timeoutMs, 1);
   return (
     <div class="limits">
       <TextField
-        problems={problems}
-        name="timeoutMs"
-        label={LABELS.timeoutMs}
-        value={form.timeoutMs}
+        {...field("timeoutMs")}
         autocomplete="off"
         class="number"
         placeholder={timeout}
         hint={`Until the response begins, and between its chunks: 100 ms to 1 h, such as 30 s. A number without a unit is in milliseconds. Empty: the setting, now ${timeout}.`}
       />
       <TextField
-        problems={problems}
-        name="memoryMb"
-        label={LABELS.memoryMb}
-        value={form.memoryMb}
+        {...field("memoryMb")}
         autocomplete="off"
         class="number"
         placeholder={`${count(defaults.memoryMb)} MB`}

@@ -5,11 +5,10 @@ import { METHODS } from "../../../../core/functions/router.ts";
 import type { Version } from "../../../../versions.ts";
 import type { WebDeps } from "../../shell/deps.ts";
 import type { GroupRow } from "../../../../store/access.ts";
-import { CodeField, FieldSet, ProblemSummary, TextArea, TextField } from "../../ui/fields.tsx";
+import { CodeField, FieldSet, fieldsOf, ProblemSummary, TextArea, TextField } from "../../ui/fields.tsx";
 import { Conflict, differences, VersionField } from "../../ui/conflict.tsx";
-import type { Problems } from "../../shell/forms.ts";
 import { FormToken } from "../../shell/submissions.tsx";
-import type { ConfinementProps } from "./confinement.tsx";
+import type { ConfinementProps, PartProps } from "./confinement.tsx";
 import { type FunctionForm, LABELS, NET_LABELS } from "./form_values.ts";
 
 export interface FormProps extends ConfinementProps {
@@ -42,18 +41,10 @@ export function FormTop({ action, form, groups, version, stored, problems }: For
   );
 }
 
-interface PartProps {
-  form: FunctionForm;
-  problems?: Problems | undefined;
-}
-
 export function NameField({ form, problems, isNew = false }: PartProps & { isNew?: boolean }) {
   return (
     <TextField
-      problems={problems}
-      name="name"
-      label={LABELS.name}
-      value={form.name}
+      {...fieldsOf(LABELS, form, problems)("name")}
       required
       maxlength={100}
       autofocus={isNew || undefined}
@@ -66,10 +57,7 @@ export function NameField({ form, problems, isNew = false }: PartProps & { isNew
 export function Description({ form, problems }: PartProps) {
   return (
     <TextArea
-      problems={problems}
-      name="description"
-      label={LABELS.description}
-      value={form.description}
+      {...fieldsOf(LABELS, form, problems)("description")}
       rows={2}
       hint="Its purpose; optional."
     />
@@ -79,10 +67,7 @@ export function Description({ form, problems }: PartProps) {
 export function RouteField({ form, problems, isNew = false }: PartProps & { isNew?: boolean }) {
   return (
     <CodeField
-      problems={problems}
-      name="route"
-      label={LABELS.route}
-      value={form.route}
+      {...fieldsOf(LABELS, form, problems)("route")}
       placeholder={isNew ? "Derived from the name" : undefined}
       hint={
         <>
@@ -120,10 +105,7 @@ export function CallerGroups({ form, problems, groups }: PartProps & { groups: r
 export function Handler({ form, problems, isNew = false }: PartProps & { isNew?: boolean }) {
   return (
     <CodeField
-      problems={problems}
-      name="handler"
-      label={LABELS.handler}
-      value={form.handler}
+      {...fieldsOf(LABELS, form, problems)("handler")}
       placeholder={isNew ? "Derived from the name" : undefined}
       hint={isNew
         ? "The file with its code, such as orders/get.ts. If the file exists, it is used unchanged; otherwise it is created from the template."

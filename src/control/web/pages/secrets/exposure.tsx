@@ -5,7 +5,7 @@ import type { ExposedValue } from "../../../../core/secrets/exposure.ts";
 import { exposureFilter, exposureQuery } from "../../../inputs/exposure_schemas.ts";
 import { Badge, Empty, Icon, Time } from "../../ui/components.tsx";
 import { DataTable } from "../../ui/data_table.tsx";
-import { ProblemSummary, TextField } from "../../ui/fields.tsx";
+import { fieldsOf, ProblemSummary, TextField } from "../../ui/fields.tsx";
 import type { Web, WebDeps, WebEnv } from "../../shell/deps.ts";
 import { type Problems, problemsOf } from "../../shell/forms.ts";
 import { count, plural } from "../../ui/format.ts";
@@ -61,6 +61,7 @@ function exposurePage(
   values: readonly ExposedValue[] | undefined,
   problems?: Problems,
 ) {
+  const field = fieldsOf(LABELS, fields, problems);
   return viewPage(c, deps, {
     view: "exposure",
     title: "Exposure",
@@ -73,31 +74,22 @@ function exposurePage(
         <form method="get" action={PATH} class="filters hinted exposure" novalidate>
           <ProblemSummary problems={problems} labels={LABELS} />
           <TextField
-            name="keyId"
-            label={LABELS.keyId}
-            value={fields.keyId ?? ""}
-            problems={problems}
+            {...field("keyId")}
             hint="GROUP/KEY, or its id."
             isVerbatim
           />
           <TextField
-            name="functionId"
-            label={LABELS.functionId}
-            value={fields.functionId ?? ""}
-            problems={problems}
+            {...field("functionId")}
             hint="Its name or id."
             isVerbatim
           />
           <TextField
-            name="actor"
-            label={LABELS.actor}
-            value={fields.actor ?? ""}
-            problems={problems}
+            {...field("actor")}
             hint="An e-mail address: what was shown."
             isVerbatim
           />
-          <TextField name="from" type="date" label={LABELS.from} value={fields.from ?? ""} problems={problems} />
-          <TextField name="to" type="date" label={LABELS.to} value={fields.to ?? ""} problems={problems} />
+          <TextField {...field("from")} type="date" />
+          <TextField {...field("to")} type="date" />
           <button type="submit" class="secondary">Show</button>
         </form>
         {values ? <Values values={values} fields={fields} /> : !problems && <Unasked />}

@@ -237,37 +237,31 @@ function ScopeCell({ explanation: { winner, shadowed, closed }, scope, deps }: {
   scope: Scope;
   deps: WebDeps;
 }) {
-  if (winner?.scope === scope) {
+  const isOfScope = (value: ValueOf) => value.scope === scope;
+  const cells = [
+    {
+      value: winner && isOfScope(winner) ? winner : undefined,
+      look: "step found",
+      words: "the one that the call gets",
+    },
+    { value: shadowed.find(isOfScope), look: "step", words: "shadowed" },
+    { value: closed.find(isOfScope), look: "step closed", words: "closed" },
+  ];
+  const cell = cells.find(({ value }) => value !== undefined);
+  if (!cell) {
     return (
-      <span class={isUnreadable(winner, deps) ? "step bad" : "step found"}>
-        {winner.scopeName ?? "Set"}
-        <span class="visually-hidden">, the one that the call gets</span>
-      </span>
+      <>
+        <span class="quiet" aria-hidden="true">–</span>
+        <span class="visually-hidden">not set</span>
+      </>
     );
   }
-  const next = shadowed.find((value) => value.scope === scope);
-  if (next) {
-    return (
-      <span class="step">
-        {next.scopeName ?? "Set"}
-        <span class="visually-hidden">, shadowed</span>
-      </span>
-    );
-  }
-  const shut = closed.find((value) => value.scope === scope);
-  if (shut) {
-    return (
-      <span class="step closed">
-        {shut.scopeName ?? "Set"}
-        <span class="visually-hidden">, closed</span>
-      </span>
-    );
-  }
+  const isBad = cell.value === winner && isUnreadable(winner!, deps);
   return (
-    <>
-      <span class="quiet" aria-hidden="true">–</span>
-      <span class="visually-hidden">not set</span>
-    </>
+    <span class={isBad ? "step bad" : cell.look}>
+      {cell.value!.scopeName ?? "Set"}
+      <span class="visually-hidden">, {cell.words}</span>
+    </span>
   );
 }
 

@@ -2,7 +2,7 @@
 // counts.
 
 import type { SecretRow } from "../../../../store/secrets.ts";
-import { FieldSet, SelectField, TextField } from "../../ui/fields.tsx";
+import { FieldSet, fieldsOf, SelectField, TextField } from "../../ui/fields.tsx";
 import type { Problems } from "../../shell/forms.ts";
 import { parsePositiveInt } from "../../ui/format.ts";
 
@@ -52,31 +52,24 @@ export function TermFields({ fields, problems, isOpen }: {
   problems: Problems | undefined;
   isOpen: boolean;
 }) {
+  const field = fieldsOf(TERM_LABELS, fields, problems);
   return (
     <details open={isOpen}>
       <summary>Expiry, references and canary</summary>
       <div class="terms">
         <TextField
-          name="expiresAt"
+          {...field("expiresAt")}
           type="date"
-          label={TERM_LABELS.expiresAt}
-          value={fields.expiresAt ?? ""}
-          problems={problems}
           hint="At 00:00 UTC of this day. Empty: never."
         />
         <TextField
-          name="rotateEveryDays"
+          {...field("rotateEveryDays")}
           inputmode="numeric"
-          label={TERM_LABELS.rotateEveryDays}
-          value={fields.rotateEveryDays ?? ""}
-          problems={problems}
           hint="It is shown as due this many days after it was set. Empty: never."
         />
         <SelectField
-          name="onExpiry"
-          label={TERM_LABELS.onExpiry}
+          {...field("onExpiry")}
           value={fields.onExpiry || "warn"}
-          problems={problems}
           options={[
             { value: "warn", label: "Functions still get it, with a warning in the server's log" },
             { value: "close", label: "Functions get undefined" },
