@@ -369,6 +369,11 @@ export class Database {
     this.#db.exec(`PRAGMA synchronous = ${mode}`);
   }
 
+  /** Empties the WAL, which holds earlier contents of pages. */
+  truncateWal(): void {
+    this.#db.exec("PRAGMA wal_checkpoint(TRUNCATE)");
+  }
+
   close(): void {
     this.#db.close();
   }

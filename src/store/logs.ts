@@ -74,6 +74,12 @@ export interface LogStore {
   /** Deletes the oldest `count` entries of a function and returns how many there were. */
   deleteOldest(functionId: FunctionId, count: number): number;
 
+  /**
+   * Does a part of the work that removes the words of deleted entries from the index; returns whether there is more.
+   * `isFirst` starts with all that are in the index now.
+   */
+  eraseWords(isFirst: boolean): boolean;
+
   /** Deletes those of the oldest `count` entries that are from before `at`; returns the functions they belonged to. */
   deleteBefore(at: number, count: number): FunctionId[];
 }
@@ -91,6 +97,8 @@ interface Columns extends Row {
 }
 
 const TOP_LEVEL = 3;
+/** Pages of the index of words that are merged at a time, which takes a few milliseconds. */
+const MERGED_PAGES = 16;
 
 type Condition = readonly [sql: string, value: string | number];
 
@@ -111,6 +119,9 @@ export function createLogStore(db: Database): LogStore {
   const oldestOf = db.prepare(`SELECT ${counted} FROM logs WHERE function_id = ? ORDER BY id LIMIT ?`);
   const deleteRow = db.prepare("DELETE FROM logs WHERE id = ?");
   const deleteWords = db.prepare("DELETE FROM logs_search WHERE rowid = ?");
+  // Only merging removes them: https://www.sqlite.org/fts5.html#contentless_delete_tables
+  const mergeWords = db.prepare("INSERT INTO logs_search (logs_search, rank) VALUES ('merge', ?)");
+  const changes = db.prepare("SELECT total_changes() AS n");
   const ofRequest = db.prepare(
     "SELECT * FROM logs WHERE request_id > ? AND request_id < ? ORDER BY request_id, id LIMIT 1",
   );
@@ -270,6 +281,13 @@ export function createLogStore(db: Database): LogStore {
       const entries = all<CountedEntry & Row>(oldestOf, functionId, count);
       remove(entries);
       return entries.length;
+    },
+
+    eraseWords(isFirst: boolean): boolean {
+      const { n: before } = first<{ n: number }>(changes)!;
+      mergeWords.run(isFirst ? -MERGED_PAGES : MERGED_PAGES);
+      // The command itself counts as one change.
+      return first<{ n: number }>(changes)!.n - before > 1;
     },
 
     deleteBefore(at: number, count: number): FunctionId[] {

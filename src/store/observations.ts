@@ -54,6 +54,8 @@ export interface Observations {
   readonly nodeCounts: NodeCountStore;
   /** Stores all of `work`, or nothing if it throws; `work` is synchronous. A power cut may undo the last transactions. */
   transaction<T>(work: () => T): T;
+  /** Removes from the disk what was deleted and is still in the WAL. */
+  truncateWal(): void;
   close(): void;
 }
 
@@ -89,6 +91,7 @@ export function openObservations(path: string, now: () => Date, warn: (message: 
         throw error;
       }
     },
+    truncateWal: () => db.truncateWal(),
     close: () => db.close(),
   };
 }
@@ -99,7 +102,7 @@ const CHECKPOINT_PAGES = 4_000;
 /** The database and its tables. */
 interface Opened {
   readonly db: Database;
-  readonly entities: Omit<Observations, "transaction" | "close">;
+  readonly entities: Omit<Observations, "transaction" | "truncateWal" | "close">;
 }
 
 function open(path: string): Opened {

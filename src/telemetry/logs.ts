@@ -60,7 +60,7 @@ export interface LogHistogram {
 }
 
 export interface LogsOptions {
-  readonly observations: Pick<Observations, "logs" | "transaction">;
+  readonly observations: Pick<Observations, "logs" | "transaction" | "truncateWal">;
   readonly masking: Masking;
   /** Read each time, so that a changed setting applies at once. */
   readonly settings: {
@@ -87,6 +87,8 @@ const DELETE_BATCH = 500;
  */
 const UNTRIMMED_SHARE = 0.1;
 const REPORT_INTERVAL_MS = MINUTE_MS;
+/** Between two parts of the work that erases words. */
+const ERASE_PAUSE_MS = 5;
 
 interface Follower {
   readonly accepts: (entry: LogEntry) => boolean;
@@ -107,6 +109,9 @@ export class Logs {
   #timer: ReturnType<typeof setTimeout> | undefined;
   #timerAt = Infinity;
   #closed = false;
+  #mustErase = false;
+  #erasing: Promise<void> | undefined;
+  #eraseTimer: ReturnType<typeof setTimeout> | undefined;
   #failedSince = -Infinity;
   #lost = 0;
 
@@ -197,10 +202,41 @@ export class Logs {
     return this.#rows.beginning();
   }
 
-  /** Deletes the entries of a function, a batch at a time. */
+  /** Deletes the entries of a function, a batch at a time. Their words leave the disk soon after. */
   async clear(id: FunctionId): Promise<void> {
     this.#queue.discard(id);
+    const hadEntries = this.#counts.has(id);
     while (!this.#closed && this.#remove(id, DELETE_BATCH) === DELETE_BATCH) await nextTurn();
+    if (hadEntries) this.#erase();
+  }
+
+  /** Settles when what was deleted before is no longer on the disk. */
+  get erased(): Promise<void> {
+    return this.#erasing ?? Promise.resolve();
+  }
+
+  /**
+   * Removes the words of deleted entries from the index, in which they stay otherwise: who deletes a log may do so because
+   * of them.
+   */
+  #erase(): void {
+    this.#mustErase = true;
+    this.#erasing ??= this.#eraseAll().catch((error) => this.#notStored(0, error)).finally(() => {
+      this.#erasing = undefined;
+    });
+  }
+
+  async #eraseAll(): Promise<void> {
+    const { observations } = this.#options;
+    while (this.#mustErase && !this.#closed) {
+      this.#mustErase = false;
+      let isFirst = true;
+      while (!this.#closed && observations.transaction(() => this.#rows.eraseWords(isFirst))) {
+        isFirst = false;
+        await new Promise((resolve) => this.#eraseTimer = setTimeout(resolve, ERASE_PAUSE_MS));
+      }
+      if (!this.#closed) observations.truncateWal();
+    }
   }
 
   /** Deletes the entries of a function that no longer exists, and ignores new ones. Never rejects. */
@@ -247,6 +283,7 @@ export class Logs {
     this.flush();
     this.#closed = true;
     clearTimeout(this.#timer);
+    clearTimeout(this.#eraseTimer);
     clearInterval(this.#sweeper);
   }
 

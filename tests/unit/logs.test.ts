@@ -430,3 +430,27 @@ Deno.test("a stream ends when its reader may no longer manage the server", async
   allowed.still = false;
   while (!(await reader.read()).done);
 });
+
+Deno.test("a log that was deleted is on the disk no longer, not even its words", async () => {
+  using there = temporaryLogs();
+  const { logs, print, path } = there;
+  const isOnDisk = (word: string): boolean =>
+    ["observations.db", "observations.db-wal"]
+      .some((name) => Buffer.from(Deno.readFileSync(join(path, name))).includes(word));
+  for (let n = 0; n < 300; n++) print(`of another function ${n}`, { functionId: TWO });
+  print("the forgotten zqxleakedvalue was printed");
+  for (let n = 0; n < 300; n++) print(`a line after it ${n}`);
+  logs.flush();
+  assert.ok(isOnDisk("zqxleakedvalue"));
+  await logs.clear(ONE);
+  await logs.erased;
+  // An index has the end of a word alone where the word before it begins alike.
+  for (const part of ["zqxleakedvalue", "qxleakedvalue", "leakedvalue", "forgotten", "orgotten"]) {
+    assert.ok(!isOnDisk(part), part);
+  }
+  assert.equal(there.messages({ search: "another function" }).length, 300);
+  print("later");
+  await logs.clear(ONE);
+  await logs.erased;
+  assert.deepEqual(there.messages({ functionId: ONE }), []);
+});
