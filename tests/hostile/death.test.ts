@@ -14,7 +14,7 @@ const limitsFor = (statuses: readonly number[]): FunctionFields =>
 const PROCESS_MAX_MB = MEMORY_MB + 400;
 const HOST_GROWTH_MAX_MB = 150;
 const AT_ONCE = 5;
-const GONE_MS = paced(3_000);
+const GONE_MS = paced(10_000);
 
 /** Statements that end the process. The statuses that the caller may get: 502, or what the case allows besides. */
 const DEATHS: Readonly<Record<string, [statements: string, ...others: number[]]>> = {

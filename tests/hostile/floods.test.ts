@@ -344,7 +344,7 @@ Deno.test("a response that is too much or cannot be sent is an error of its call
         .find((found: { name: string }) => found.name === name).id;
       const pids = arena.sandboxes(name);
       await arena.server.api("PUT", `/api/functions/${id}`, { description: "changed" });
-      await until(`${what}: no call is left`, () => arena.sandboxes(name).every((pid) => !pids.includes(pid)), 5_000);
+      await until(`${what}: no call is left`, () => arena.sandboxes(name).every((pid) => !pids.includes(pid)));
     });
   });
 });
@@ -499,7 +499,7 @@ Deno.test("clients that are gone at any stage leave no call behind", async () =>
     await run(arena.server, "/innocent");
     const pids = arena.sandboxes("left");
     await arena.server.api("PUT", `/api/functions/${id}`, { description: "changed" });
-    await until("no call is left", () => arena.sandboxes("left").every((pid) => !pids.includes(pid)), 5_000);
+    await until("no call is left", () => arena.sandboxes("left").every((pid) => !pids.includes(pid)));
   });
 });
 

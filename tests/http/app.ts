@@ -6,7 +6,7 @@ import { readConfig } from "../../src/config.ts";
 import { FolderInUseError } from "../../src/store/data_folder.ts";
 import { clientOf, environment, Printed, ROOT, type Server, type ServerOptions } from "./server.ts";
 
-const LOCKS_END_MS = 2_000;
+const LOCKS_END_MS = 20_000;
 
 /**
  * Tries again for a moment: a process that another test was starting when the folder's last server ended has that

@@ -58,7 +58,8 @@ Deno.test("calls, errors, timeouts and refusals are counted, by function and in 
       );
       assert.deepEqual([calls, errors, timeouts, refusals], [6, 2, 1, 2]);
       assert.deepEqual([sandboxStarts, secretReads], [1, 18]);
-      assert.ok(secretReadMs > 0 && secretReadMs < 1_000, `${secretReadMs}`);
+      // Each read is a part of a call.
+      assert.ok(secretReadMs > 0 && secretReadMs < secretReads * durationMs.max, `${secretReadMs}`);
       const { mean, p50, p95, p99, max } = durationMs;
       assert.ok(max >= 1_000 && p95 > 900 && p99 <= max && p50 <= p95 && mean >= max / 6, JSON.stringify(durationMs));
       assert.deepEqual((await total(server)).calls, 7);
