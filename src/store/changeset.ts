@@ -68,7 +68,9 @@ export function encodeInOrderOfReferences(
 
 /** `keyPositions`: for each column its position in the primary key, counted from 1; 0 for others. */
 export function tableHeader(name: string, keyPositions: readonly number[]): Uint8Array {
-  return Buffer.from([TABLE, ...varint(keyPositions.length), ...keyPositions, ...Buffer.from(name), 0]);
+  const columns = new Writer();
+  columns.varint(keyPositions.length);
+  return Buffer.concat([Buffer.of(TABLE), columns.written, Buffer.from(keyPositions), Buffer.from(`${name}\0`)]);
 }
 
 function byFirstColumn({ change: a }: Part, { change: b }: Part): number {
@@ -111,35 +113,67 @@ function* parts(changeset: Uint8Array): Generator<Part> {
   }
 }
 
-function encoded({ kind, values, after }: RowChange): Uint8Array {
-  // The second byte: no trigger and no foreign key has made the change.
-  const parts: Uint8Array[] = [Buffer.of(CODES[kind], 0)];
-  for (const value of [...values, ...after ?? []]) parts.push(encodedValue(value));
-  return Buffer.concat(parts);
+function encoded({ kind, values, after = [] }: RowChange): Uint8Array {
+  const writer = new Writer();
+  writer.byte(CODES[kind]);
+  // No trigger and no foreign key has made the change.
+  writer.byte(0);
+  for (const value of values) writer.value(value);
+  for (const value of after) writer.value(value);
+  return writer.written;
 }
 
-const ABSENT = Buffer.of(0);
-const NULL = Buffer.of(5);
+/** Writes what a Reader reads. */
+class Writer {
+  #bytes = Buffer.allocUnsafe(512);
+  #length = 0;
 
-function encodedValue(value: SqlValue | undefined): Uint8Array {
-  if (value === undefined) return ABSENT;
-  if (value === null) return NULL;
-  if (typeof value === "bigint" || typeof value === "number") {
-    const bytes = Buffer.alloc(9);
-    if (typeof value === "bigint") bytes.writeBigInt64BE(value, 1);
-    else bytes.writeDoubleBE(value, 1);
-    bytes[0] = typeof value === "bigint" ? 1 : 2;
-    return bytes;
+  get written(): Uint8Array {
+    return this.#bytes.subarray(0, this.#length);
   }
-  const [type, content] = typeof value === "string" ? [3, Buffer.from(value)] : [4, value];
-  return Buffer.concat([Buffer.of(type, ...varint(content.length)), content]);
-}
 
-/** See `Reader.varint`. */
-function varint(value: number): number[] {
-  const bytes = [value & 0x7f];
-  for (let rest = value >>> 7; rest > 0; rest >>>= 7) bytes.unshift((rest & 0x7f) | 0x80);
-  return bytes;
+  byte(value: number): void {
+    this.#room(1)[this.#length++] = value;
+  }
+
+  /** Lengths only: of at most 2^31 bytes. */
+  varint(value: number): void {
+    for (let shift = 28; shift > 0; shift -= 7) if (value >= 2 ** shift) this.byte((value >>> shift) & 0x7f | 0x80);
+    this.byte(value & 0x7f);
+  }
+
+  value(value: SqlValue | undefined): void {
+    if (value === undefined) return this.byte(0);
+    if (value === null) return this.byte(5);
+    if (typeof value === "bigint") {
+      this.byte(1);
+      this.#length = this.#room(8).writeBigInt64BE(value, this.#length);
+    } else if (typeof value === "number") {
+      this.byte(2);
+      this.#length = this.#room(8).writeDoubleBE(value, this.#length);
+    } else if (typeof value === "string") {
+      const length = Buffer.byteLength(value);
+      this.byte(3);
+      this.varint(length);
+      this.#room(length).write(value, this.#length);
+      this.#length += length;
+    } else {
+      this.byte(4);
+      this.varint(value.length);
+      this.#room(value.length).set(value, this.#length);
+      this.#length += value.length;
+    }
+  }
+
+  /** Returns the bytes, of which at least `length` are left. */
+  #room(length: number): Buffer {
+    if (this.#length + length > this.#bytes.length) {
+      const larger = Buffer.allocUnsafe(2 * (this.#length + length));
+      larger.set(this.written);
+      this.#bytes = larger;
+    }
+    return this.#bytes;
+  }
 }
 
 class Reader {
