@@ -407,7 +407,8 @@ Deno.test("what a handler prints is kept with its function, request id and level
   const functionId = await deploy(server, "printer", code);
   const { body: requestId } = await run(server, "/printer");
   const entries = await kept(server, `?requestId=${requestId}`);
-  const printed = { functionId, functionName: "printer", requestId, event: "print", durationMs: null };
+  const caller = { keyId: null, keyName: null };
+  const printed = { functionId, functionName: "printer", requestId, ...caller, event: "print", durationMs: null };
   assert.deepEqual(entries.map(({ id: _, at: __, ...entry }) => entry), [
     { ...printed, level: "info", message: "plain [secret TOKEN] { token: '[secret TOKEN]' } line\nbreak" },
     { ...printed, level: "warn", message: "base64 [secret TOKEN]" },
