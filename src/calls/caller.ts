@@ -117,15 +117,18 @@ export class RunCaller implements ObservedCaller, SealableCaller, HostedCaller {
 
   #update(): void {
     if (!this.#isEntitled) return;
-    const { access, registry, changes } = this.#rights;
-    // Nothing is stored when the time of a key is over.
-    if (this.#holder && !access.isInTime(this.#holder)) {
-      this.#isEntitled = false;
-      return;
-    }
+    const { access, changes } = this.#rights;
     const now = changes.count;
-    if (now === this.#asOf) return;
-    this.#asOf = now;
+    if (now !== this.#asOf) {
+      this.#asOf = now;
+      this.#lookUp();
+    }
+    // Nothing is stored when the time of a key is over. Its time may have been extended before: looked up first.
+    if (this.#holder && !access.isInTime(this.#holder)) this.#isEntitled = false;
+  }
+
+  #lookUp(): void {
+    const { access, registry } = this.#rights;
     const fn = registry.enabled(this.functionId);
     const holder = this.#holder && access.holder(this.#holder.keyId, this.#holder.lookup);
     const admitted = fn && decideAdmission(fn.keys, holder);

@@ -49,10 +49,10 @@ export interface AuditStore {
   following(after: number, upTo: number, limit: number): AuditRow[];
 
   /**
-   * Returns those of these entries that match `filter`, in order of id. All of them are looked at, so `upTo` should be near
-   * `after`.
+   * Returns the first `limit` of these entries that match `filter`, in order of id. All of them may be looked at, so `upTo`
+   * should be near `after`.
    */
-  matching(filter: AuditFilter, after: number, upTo: number): AuditRow[];
+  matching(filter: AuditFilter, after: number, upTo: number, limit: number): AuditRow[];
 
   /** Returns at most `limit` entries that match `filter` with an id below `before`, newest first. */
   page(filter: AuditFilter, before: number, limit: number): AuditRow[];
@@ -123,15 +123,15 @@ export function createAuditStore(db: Database): AuditStore {
     following: (after: number, upTo: number, limit: number): AuditRow[] =>
       all<AuditRow & Row>(following, after, upTo, limit),
 
-    matching(filter: AuditFilter, after: number, upTo: number): AuditRow[] {
+    matching(filter: AuditFilter, after: number, upTo: number, limit: number): AuditRow[] {
       const { subject } = filter;
       const conditions = conditionsOf(filter);
       if (subject && "kind" in subject && subject.id !== undefined) {
         conditions.push([`(subject_id = ? OR (${ONE_OF_SEVERAL}))`, subject.id, subject.id, subject.id]);
       }
       const where = [...conditions.map(([sql]) => sql), "id > ?", "id <= ?"].join(" AND ");
-      const statement = kept(`${SELECT_AUDIT} WHERE ${where} ORDER BY id`);
-      return all<AuditRow & Row>(statement, ...valuesOf(conditions), after, upTo);
+      const statement = kept(`${SELECT_AUDIT} WHERE ${where} ORDER BY id LIMIT ?`);
+      return all<AuditRow & Row>(statement, ...valuesOf(conditions), after, upTo, limit);
     },
 
     page(filter: AuditFilter, before: number, limit: number): AuditRow[] {

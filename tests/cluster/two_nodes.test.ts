@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { startApp } from "../http/app.ts";
 import { ADMIN, cookieName, setupForm, setupToken, Visitor } from "../http/admin.ts";
-import { createSecret, deploy, run, set } from "../http/handlers.ts";
+import { createGroup, createSecret, deploy, run, set } from "../http/handlers.ts";
 import { call, type Server } from "../http/server.ts";
 import { kept, tail } from "../http/tail.ts";
 import { startPostgres } from "./postgres.ts";
@@ -41,6 +41,7 @@ Deno.test("two nodes show and do as one", async (t) => {
   await t.step("a new node shows what was counted on one that has ended", () => countTogether(both));
   await t.step("a webhook receives what happens on either node, once", () => announceOnce(both));
   await t.step("a key that is rolled on one node has both values on the other, until that ends one", () => roll(both));
+  await t.step("a key expires on each node, and its calls on either are found by it", () => expire(both));
   await t.step("a user signs in by a different node at each step, and guesses count together", () => signIn(both));
 });
 
@@ -83,6 +84,25 @@ async function roll({ a, b }: Both): Promise<void> {
   for (const server of [a, b]) assert.deepEqual(await statuses(server), [200, 200]);
   assert.equal((await b.api("DELETE", `/api/keys/${id}/previous-value`)).status, 200);
   for (const server of [a, b]) assert.deepEqual(await statuses(server), [401, 200]);
+}
+
+async function expire({ a, b }: Both): Promise<void> {
+  const groupId = await createGroup(a, "temporary");
+  await deploy(a, "temporary", CODE, { keys: [groupId] });
+  const expiry = Date.now() + 3_000;
+  const expiresAt = new Date(expiry).toISOString();
+  const { body: { id, value } } = await a.api("POST", "/api/keys", { groupId, name: "acme", expiresAt });
+  const status = async (server: Server) => (await run(server, "/temporary?n=key", value)).status;
+  while (await status(b) === 200);
+  assert.ok(Date.now() >= expiry);
+  assert.deepEqual([await status(a), await status(b)], [401, 401]);
+  assert.equal((await b.api("PUT", `/api/keys/${id}`, { expiresAt: null })).status, 200);
+  assert.deepEqual([await status(a), await status(b)], [200, 200]);
+  for (const server of [a, b]) {
+    const entries = (await kept(server, "?key=temporary/acme")) as unknown as { keyId: number; node: string }[];
+    assert.deepEqual([...new Set(entries.map(({ keyId }) => keyId))], [id]);
+    assert.equal(new Set(entries.map(({ node }) => node)).size, 2);
+  }
 }
 
 async function announceOnce({ a, b }: Both): Promise<void> {

@@ -236,6 +236,18 @@ Deno.test("a call loses its right when its key expires, and does not regain it w
   assert.deepEqual(may(), [false, false, false]);
   clock.now = START;
   assert.deepEqual(may(), [false, false, false]);
+
+  const { value: extended, id } = it.create("bob", START + 10);
+  const other = new RunCaller(rights, fn, access.find(extended), {} as never);
+  clock.now = START + 9;
+  access.updateKey(OPERATOR, id, { expiresAt: START + 30 });
+  // The first look is after the expiry of before.
+  clock.now = START + 20;
+  assert.deepEqual([other.isEntitled, other.holder?.until], [true, START + 30]);
+  access.updateKey(OPERATOR, id, { expiresAt: START + 21 });
+  clock.now = START + 21;
+  assert.equal(other.isEntitled, false);
+  clock.now = START;
   // A new call is admitted, as its time is compared with the clock as it is now.
   assert.equal(access.find(value)?.keyName, "alice");
 });

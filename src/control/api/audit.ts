@@ -112,8 +112,8 @@ export function exportStream(
       return rows;
     }
     const upTo = Math.min(after + SEARCHED_PIECE, count);
-    const rows = audit.matching(filter, after, upTo);
-    after = upTo;
+    const rows = audit.matching(filter, after, upTo, EXPORT_PIECE);
+    after = rows.length === EXPORT_PIECE ? rows.at(-1)!.id : upTo;
     return rows;
   };
   return new ReadableStream({

@@ -33,7 +33,7 @@ export interface Audit {
   following(after: number, upTo: number, limit: number): AuditRow[];
 
   /** Returns those of these entries that match, oldest first; see `AuditStore.matching`. */
-  matching(filter: AuditFilter, after: number, upTo: number): AuditRow[];
+  matching(filter: AuditFilter, after: number, upTo: number, limit: number): AuditRow[];
 
   /** Returns the stored head as JSON; undefined before the first entry. */
   head(): string | undefined;
@@ -137,8 +137,8 @@ class AuditService implements Audit {
     return this.#store.audit.following(after, upTo, limit);
   }
 
-  matching(filter: AuditFilter, after: number, upTo: number): AuditRow[] {
-    return this.#store.audit.matching(filter, after, upTo);
+  matching(filter: AuditFilter, after: number, upTo: number, limit: number): AuditRow[] {
+    return this.#store.audit.matching(filter, after, upTo, limit);
   }
 
   head(): string | undefined {
