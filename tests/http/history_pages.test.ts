@@ -143,7 +143,7 @@ Deno.test("a file has a history, and one content of it can be restored, download
   assert.match(words(history.text), /Version 4 .* deleted .* Version 3 .* 23 bytes .* Version 1 /);
   assert.doesNotMatch(history.text, /Version 2</);
   const deletion = await visitor.get("/web/history/4/file?path=config.ts");
-  assert.match(deletion.text, /<del data-n="1">-export const key/);
+  assert.match(deletion.text, /<del data-n="1">-<i class="keyword">export<\/i> <i class="keyword">const<\/i> key/);
   assert.doesNotMatch(deletion.text, /Restore this file/);
   assert.match((await visitor.get("/web/history/2/file?path=config.ts")).text, /an earlier version made it/);
   assert.equal((await visitor.get("/web/history/4/file?path=none.ts")).status, 404);

@@ -47,7 +47,11 @@ const PAIRS: readonly (readonly [texts: readonly string[], surfaces: readonly st
     ["code-background", "code-line"],
     4.5,
   ],
-  [["diff-text"], ["diff-background"], 4.5],
+  [
+    ["diff-text", "code-keyword", "code-string", "code-number", "code-comment"],
+    ["diff-background", "added-background", "removed-background"],
+    4.5,
+  ],
   [["added"], ["added-background"], 4.5],
   [["removed"], ["removed-background"], 4.5],
   [["place"], ["place-background"], 4.5],
