@@ -67,6 +67,20 @@ Deno.test("a reset changes nothing until its link is used, then ends all session
   assert.equal((await new Visitor(server.url).signIn(BOB.password, BOB.email)).status, 401);
 });
 
+Deno.test("users do not get around their own password and second factor by a reset of themselves", async () => {
+  await using server = await startApp();
+  const admin = await setUp(server);
+  await addBob(server, admin);
+  for (const choice of ["", "remove"]) {
+    const { status, text } = await admin.post("/web/users/1/reset", { "second-factor": choice });
+    assert.equal(status, 409);
+    assert.match(text, /on the page of your account/);
+    assert.doesNotMatch(text, /token=/);
+  }
+  assert.doesNotMatch((await admin.get("/web/users/1")).text, /action="\/web\/users\/1\/reset"/);
+  assert.match((await admin.get("/web/users/2")).text, /action="\/web\/users\/2\/reset"/);
+});
+
 Deno.test("a removed user's sessions end at once, and the last user stays, also if all are removed at once", async () => {
   await using server = await startApp();
   const admin = await setUp(server);

@@ -41,6 +41,7 @@ const PATH = "/web/users";
 /** Shows a link that was just created. */
 const LINK_PATH = `${PATH}/link`;
 const LABELS = { name: "Name", email: "E-mail" };
+const OWN_PASSWORD = "You change your own password and second factor on the page of your account, with your password.";
 
 interface Invitation {
   readonly title: string;
@@ -95,6 +96,8 @@ export function addUsers(web: Web, deps: WebDeps): void {
 
   web.post(`${PATH}/:id/reset`, async (c) => {
     const row = userOf(c);
+    // A screen that was left unlocked must not be enough to change the user's own password or second factor.
+    if (row.id === c.get("admin").id) throw conflict(OWN_PASSWORD);
     const typed = await readForm(c);
     const token = await commit(() => {
       const token = accounts.reset(c.get("actor"), row.id);
@@ -324,6 +327,13 @@ function userPage(c: Context<WebEnv>, deps: WebDeps, row: AdminRow, problems?: P
               effect="They can no longer sign in, and none of their sessions is valid."
               remove={{ href: "#remove", label: "Remove them" }}
             />
+          )
+          : row.id === c.get("admin").id
+          ? (
+            <Card title="Password" id="reset">
+              <p>{OWN_PASSWORD}</p>
+              <ButtonLink href="/web/account" kind="secondary">Your account</ButtonLink>
+            </Card>
           )
           : (
             <Card title={row.password === null ? "New invitation" : "New password"} id="reset">
