@@ -60,6 +60,7 @@ function servicesOf({ log, now, startedAt }: Host, parts: Parts, { logNodes }: P
   return {
     ...parts,
     commit: store.commit,
+    serving: parts.cluster?.serving,
     names: createNames(store),
     fileUses: createFileUses({ files, registry, importers: (path) => imports.importers(path) }),
     versions: createVersions(parts),

@@ -24,6 +24,7 @@ import type { Rotation } from "../core/encryption/rotation.ts";
 import type { Audit } from "../core/audit/audit.ts";
 import type { Log } from "../telemetry/log.ts";
 import type { SharedState } from "../shared_state.ts";
+import type { Serving } from "../serving.ts";
 import type { AllLogs } from "../telemetry/cluster/all_logs.ts";
 import type { Logs } from "../telemetry/logs.ts";
 import type { Metrics } from "../telemetry/metrics.ts";
@@ -93,6 +94,8 @@ export interface ApiDeps {
   readonly newRequestId: () => string;
   /** Version of the program. */
   readonly version: string;
+  /** Whether this node of a cluster may answer now; undefined on a server of its own. */
+  readonly serving: Serving | undefined;
   /** Returns the state of the cluster as this node sees it. */
   readonly cluster: () => ClusterState;
 }

@@ -62,11 +62,15 @@ Deno.test("a node that is cut off refuses calls and the questions of running one
     const { body } = await fetch(`${b.server.url}/run/on`);
     const chunks = body!.pipeThrough(new TextDecoderStream())[Symbol.asyncIterator]();
     let text = (await chunks.next()).value;
+    const followed = await fetch(`${b.server.url}/api/logs/stream`, { headers: { "X-API-Key": b.server.key } });
+    assert.equal(followed.status, 200);
     b.proxy.hold();
     for (let chunk = await chunks.next(); !chunk.done; chunk = await chunks.next()) text += chunk.value;
     assert.equal(text, "value-one refused");
     assert.deepEqual(await running, { status: 503, code: "CutOff" });
     await healthIs(b, 503);
+    // It would not know that the key was revoked.
+    assert.match(await followed.text(), /^retry: /);
     for (const path of ["/run/read", "/api/secrets", "/web"]) {
       assert.deepEqual(await once(b, path), { status: 503, code: "CutOff" }, path);
     }

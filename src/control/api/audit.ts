@@ -1,7 +1,7 @@
 // Implements /api/audit: reads and exports the audit. No route changes an entry.
 
 import { z } from "@hono/zod-openapi";
-import { requireEntitled } from "../../actor.ts";
+import { requireReader } from "./reader.ts";
 import type { Audit } from "../../core/audit/audit.ts";
 import { auditEntry, CSV_HEAD, csvLine, exportHead, exportLine } from "../../core/audit/export.ts";
 import { auditEntrySchema, auditFilter, auditQuery } from "../inputs/audit_schemas.ts";
@@ -61,7 +61,7 @@ const exportAll = apiRoute({
   },
 });
 
-export function addAudit(api: Api, { audit }: ApiDeps): void {
+export function addAudit(api: Api, { audit, serving }: ApiDeps): void {
   api.openapi(list, (c) => {
     const { limit, cursor, ...filter } = c.req.valid("query");
     const { entries, next } = audit.list(filter, cursor, limit);
@@ -75,7 +75,7 @@ export function addAudit(api: Api, { audit }: ApiDeps): void {
     nothingUndocumented({ body: false, conditional: false }, exportQuery),
     (c) => {
       const { format, ...filter } = exportQuery.parse(c.req.query());
-      const stream = exportStream(audit, { format, filter }, () => requireEntitled(c.get("actor")));
+      const stream = exportStream(audit, { format, filter }, () => requireReader(c.get("actor"), serving));
       return c.body(stream, 200, {
         "Content-Type": format === "csv" ? "text/csv; charset=utf-8" : "application/x-ndjson",
         "Content-Disposition": `attachment; filename="audit.${format}"`,

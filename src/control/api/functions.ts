@@ -1,7 +1,7 @@
 // Implements /api/functions. The schemas are in function_schemas.ts.
 
 import { z } from "@hono/zod-openapi";
-import { requireEntitled } from "../../actor.ts";
+import { requireReader } from "./reader.ts";
 import type { Condition, Health } from "../../code/checks/condition.ts";
 import type { Trial } from "../../core/functions/permissions.ts";
 import type { RegisteredFunction } from "../../core/functions/registry.ts";
@@ -183,7 +183,7 @@ const suggest = apiRoute({
 /** Longer than 80 lines: a list of handlers, one for each route. */
 export function addFunctions(
   api: Api,
-  { registry, names, assets, preflight, conditions, health, suggestions, commit }: ApiDeps,
+  { registry, names, assets, preflight, conditions, health, suggestions, commit, serving }: ApiDeps,
 ): void {
   const shown = (row: RegisteredFunction) =>
     toJson(row, row.keys.map(names.ofGroup), conditions.of(row), health(row.id));
@@ -196,7 +196,7 @@ export function addFunctions(
         c.req.valid("query"),
         (after, limit) => registry.list(after, limit),
         (rows) => rows.map(shown),
-        () => requireEntitled(c.get("actor")),
+        () => requireReader(c.get("actor"), serving),
       ),
   );
 

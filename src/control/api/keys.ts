@@ -3,7 +3,8 @@
 import { z } from "@hono/zod-openapi";
 import type { OpenedKey } from "../../core/access/access.ts";
 import { keyVersion } from "../../core/access/values.ts";
-import { type Actor, requireEntitled } from "../../actor.ts";
+import type { Actor } from "../../actor.ts";
+import { requireReader } from "./reader.ts";
 import type { KeyId } from "../../ids.ts";
 import type { KeyUse } from "../../core/access/listing.ts";
 import type { KeyRow } from "../../store/access.ts";
@@ -153,7 +154,7 @@ const revokePrevious = apiRoute({
 });
 
 export function addKeys(api: Api, deps: ApiDeps): void {
-  const { access, names, commit } = deps;
+  const { access, names, commit, serving } = deps;
   const shown = async (actor: Actor, rows: readonly (KeyRow & KeyUse)[], includeValues: boolean) => {
     const opened = includeValues ? await commit(() => access.reveal(actor, rows)) : [];
     return rows.map((row, index) => {
@@ -168,7 +169,7 @@ export function addKeys(api: Api, deps: ApiDeps): void {
     const read = (after: number, limit: number) => access.keys(groupId, after, limit);
     const actor = c.get("actor");
     const show = (rows: readonly (KeyRow & KeyUse)[]) => shown(actor, rows, includeValues);
-    return answerList("keys", asked, read, show, () => requireEntitled(actor));
+    return answerList("keys", asked, read, show, () => requireReader(actor, serving));
   });
 
   api.openapi(create, async (c) => {

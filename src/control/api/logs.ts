@@ -1,7 +1,6 @@
 // Implements /api/logs: the output of functions, in pages and as a stream.
 
 import { z } from "@hono/zod-openapi";
-import { requireEntitled } from "../../actor.ts";
 import type { FunctionId, FunctionRef, KeyId, KeyRef } from "../../ids.ts";
 import type { MergedEntry } from "../../telemetry/cluster/node_logs.ts";
 import type { LogFilter } from "../../telemetry/logs.ts";
@@ -18,6 +17,7 @@ import {
 } from "../inputs/log_schemas.ts";
 import { EXPORTED_MAX, exportStream, textLine } from "./log_export.ts";
 import { createLogStream } from "./log_stream.ts";
+import { mayRead, requireReader } from "./reader.ts";
 import { apiRoute, nothingUndocumented } from "./route.ts";
 import {
   answer,
@@ -170,7 +170,7 @@ function createKeyNames({ access, names }: Pick<ApiDeps, "access" | "names">): (
 }
 
 export function addLogs(api: Api, deps: ApiDeps): void {
-  const { allLogs, names, registry } = deps;
+  const { allLogs, names, registry, serving } = deps;
   const keyName = createKeyNames(deps);
   const toJson = (
     { at, id, functionId, requestId, keyId = null, ...entry }: MergedEntry,
@@ -193,7 +193,7 @@ export function addLogs(api: Api, deps: ApiDeps): void {
     // A browser that reconnects sends a newer id than the one in the address.
     const last = c.req.header("Last-Event-ID") ?? since;
     return openStream(
-      { filter, since: last, isEntitled: () => c.get("actor").refusal() === undefined },
+      { filter, since: last, isEntitled: () => mayRead(c.get("actor"), serving) },
       c.req.method === "HEAD",
     );
   });
@@ -222,7 +222,7 @@ export function addLogs(api: Api, deps: ApiDeps): void {
       const line = format === "jsonl"
         ? (entry: MergedEntry) => JSON.stringify(toJson(entry))
         : (entry: MergedEntry) => textLine(entry, toJson(entry).functionName ?? `#${entry.functionId}`);
-      const check = () => requireEntitled(c.get("actor"));
+      const check = () => requireReader(c.get("actor"), serving);
       return c.body(await exportStream(allLogs, filter, line, check), 200, {
         "Content-Type": format === "jsonl" ? "application/x-ndjson" : "text/plain; charset=utf-8",
         "Content-Disposition": `attachment; filename="logs.${format === "jsonl" ? "jsonl" : "txt"}"`,
