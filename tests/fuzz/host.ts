@@ -227,7 +227,12 @@ async function createRig() {
     & Pick<RunDependencies, "pool" | "log" | "logs" | "masking" | "metrics" | "audit">
     & Record<string, unknown> = {
       pool,
-      access: { find: (value: string) => holder(Number(value)), recordUse() {} },
+      access: {
+        find: (value: string) => holder(Number(value)),
+        isStored: (value: string) => holder(Number(value)) !== undefined,
+        isInTime: () => true,
+        recordUse() {},
+      },
       // Nothing is ever changed.
       changes: { count: 0 },
       registry: {
