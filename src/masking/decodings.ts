@@ -41,8 +41,9 @@ const SEPARATORS = among(" \t\r\n,:-");
 /** NULs before and after a text, so that no byte is looked for outside of the array, which is slow. */
 const MARGIN = 16;
 
-/** Returns the text decoded in each way that changes it. */
+/** Returns the text decoded in each way that changes it; nothing for bytes that are no text, such as a picture's. */
 export function decodingsOf(given: Uint8Array): Uint8Array[] {
+  if (given.includes(0)) return [];
   const text = new Uint8Array(given.length + 2 * MARGIN);
   text.set(given, MARGIN);
   const hasEscapes = text.includes(BACKSLASH!) || text.includes(AMPERSAND!);

@@ -96,6 +96,7 @@ Deno.test("a text is decoded to what it says, and nothing is invented", () => {
   assert.deepEqual(decoded("72, 101, 108, 108, 111, 44, 32, 121, 111, 117"), ["Hello, you"]);
   assert.deepEqual(decoded("1.72, 101, 108, 108, 111, 44, 32, 121"), []);
   assert.deepEqual(decoded("a line\nof words, not of a code"), []);
+  assert.deepEqual(decoded("\\u0041\\u0042\\u0043\0 and other bytes that are no text"), []);
 });
 
 Deno.test("no bytes make it fail", () => {
