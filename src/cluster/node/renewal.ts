@@ -44,9 +44,9 @@ export interface RenewalOptions {
 export const RENEWAL_MS = 500;
 /**
  * How long an entry of this node's own waits to be acknowledged, together with later ones: only another node whose
- * change was refused because of it waits for that.
+ * change was refused because of it waits for that, while each acknowledgement costs all nodes as much as one of a change.
  */
-const OWN_ACKNOWLEDGED_AFTER_MS = 5;
+const OWN_ACKNOWLEDGED_AFTER_MS = 50;
 /** How long to wait after an attempt that failed. */
 const RETRY_MS = 100;
 /** A lease that was renewed this long ago is renewed before work that lets nothing else run. */
