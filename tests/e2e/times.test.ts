@@ -41,7 +41,7 @@ Deno.test("logs, audit and metrics show times in the reader's zone, or all in UT
   const choose = async (name: string, zone: string | undefined) => {
     await openAccountMenu(page);
     const stored = page.waitForResponse("**/web/look");
-    await page.getByRole("group", { name: "Times" }).getByRole("button", { name, exact: true }).click();
+    await page.getByRole("group", { name: "Zone" }).getByRole("button", { name, exact: true }).click();
     await stored;
     assert.equal(await page.evaluate("document.documentElement.dataset.zone"), zone);
   };

@@ -175,7 +175,7 @@ function AccountMenu({ path, returnTo, look, email }: {
           <Choice label="Shortcuts" name="keys" chosen={look.keys}>
             {[["on", "On"], ["off", "Off"]]}
           </Choice>
-          <Choice label="Times" name="zone" chosen={look.zone}>
+          <Choice label="Zone" name="zone" chosen={look.zone}>
             {zonesOf(look)}
           </Choice>
         </LookForm>
