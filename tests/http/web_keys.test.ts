@@ -308,6 +308,28 @@ Deno.test("the list of keys is sorted by its headings, page after page, and what
   }
 });
 
+Deno.test("the page of logs offers some of many keys, and keeps the one that is chosen, also once it is revoked", async () => {
+  await using server = await startApp();
+  const admin = await setUp(server);
+  const groupId = await createGroup(server, "callers");
+  for (let n = 0; n < 100; n++) await createKey(server, groupId, `key-${n}`);
+  const { id } = await createKey(server, groupId, "zebra");
+  const offered = async (path: string) => {
+    const { text } = await admin.get(path);
+    const [, options = ""] = /<select[^>]*name="key"[^>]*>([\s\S]*?)<\/select>/.exec(text) ?? [];
+    return {
+      count: [...options.matchAll(/<option/g)].length,
+      chosen: /<option value="(\d+)" selected/.exec(options)?.[1],
+      kept: /<input type="hidden" name="key" value="(\d+)"/.exec(text)?.[1],
+    };
+  };
+  assert.deepEqual((await offered("/web/logs")).count, 101);
+  const { count, chosen } = await offered(`/web/logs?key=${id}`);
+  assert.deepEqual([count, chosen], [102, String(id)]);
+  await server.api("DELETE", `/api/keys/${id}`);
+  assert.equal((await offered(`/web/logs?key=${id}`)).kept, String(id));
+});
+
 Deno.test("a key is rolled by its form as by the API, and not by one that was opened before a change", async () => {
   await using server = await startApp();
   const admin = await setUp(server);

@@ -39,10 +39,14 @@ interface Offered {
 }
 
 /** Returns the owners to choose from, by name; always includes the one with id `chosen`. */
-function ownerOptions(matrix: SecretMatrix, { scope, groups }: Offered, search: string, chosen: string): Option[] {
-  const found = groups === undefined
-    ? matrix.owners(scope, search, OPTIONS_MAX)
-    : matrix.keysOf(groups, search, OPTIONS_MAX);
+function ownerOptions(
+  matrix: SecretMatrix,
+  { scope, groups }: Offered,
+  search: string,
+  chosen: string,
+  max: number,
+): Option[] {
+  const found = groups === undefined ? matrix.owners(scope, search, max) : matrix.keysOf(groups, search, max);
   const options = found.map(({ id, name }) => ({ value: String(id), label: name }));
   if (chosen !== "" && !options.some(({ value }) => value === chosen)) {
     const name = matrix.ownerName(scope, Number(chosen));
@@ -62,17 +66,21 @@ interface OwnerFieldProps extends Omit<SelectFieldProps, "label" | "options"> {
   empty: string;
   /** Offers only keys that can call this function. */
   callable?: RegisteredFunction | undefined;
+  /** How many are offered before a part of a name is typed. */
+  max?: number;
 }
 
-export function OwnerField({ matrix, scope, name, label, value, empty, callable, ...rest }: OwnerFieldProps) {
+export function OwnerField(
+  { matrix, scope, name, label, value, empty, callable, max = OPTIONS_MAX, ...rest }: OwnerFieldProps,
+) {
   return (
     <div class={`owner owner-${scope}`}>
       <ChoiceField
         name={name}
         label={label ?? SCOPE_LABELS[scope]}
         value={value}
-        options={ownerOptions(matrix, { scope, groups: callable?.keys }, "", value)}
-        max={OPTIONS_MAX}
+        options={ownerOptions(matrix, { scope, groups: callable?.keys }, "", value, max)}
+        max={max}
         empty={empty}
         narrow={urlWithQuery(`${SECRETS}/owners`, { scope, field: name, empty, callable: callable?.id })}
         {...rest}
@@ -89,7 +97,7 @@ export function addOwners(web: Web, { matrix, registry }: WebDeps): void {
     if (!owned) return c.notFound();
     const chosen = /^[1-9]\d{0,14}$/.exec(fields[field] ?? "")?.[0] ?? "";
     const groups = callable === undefined ? undefined : registry.get(idText<FunctionId>().parse(callable)).keys;
-    const options = ownerOptions(matrix, { scope: owned, groups }, typedFind(find), chosen);
+    const options = ownerOptions(matrix, { scope: owned, groups }, typedFind(find), chosen, OPTIONS_MAX);
     return c.html(<Options options={options} chosen={chosen} empty={empty} />);
   });
 }

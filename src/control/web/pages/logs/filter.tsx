@@ -27,6 +27,9 @@ export function filterOf(query: (name: string) => string | undefined): Filter {
   return Object.fromEntries(PARAMETERS.map((name) => [name, query(name)?.trim() ?? ""])) as Filter;
 }
 
+/** How many keys are offered at first, next to up to 1,000 functions: each is a part of every page of the log. */
+const KEYS_OFFERED = 100;
+
 const LEVEL_OPTIONS = [
   { value: "info", label: "Info and above" },
   { value: "warn", label: "Warnings and errors" },
@@ -148,6 +151,7 @@ function KeyField({ matrix, value, problems }: Pick<FilterProps, "matrix" | "pro
       label={LABELS.key}
       value={value}
       empty="All callers"
+      max={KEYS_OFFERED}
       problems={problems}
     />
   );
