@@ -70,6 +70,11 @@ export function conflict(message: string, details?: ErrorDetails): AppError {
   return new AppError("Conflict", 409, message, details);
 }
 
+/** Returns the message of any thrown value without the full stop at its end, as the last part of a sentence. */
+export function reasonOf(thrown: unknown): string {
+  return messageOf(thrown).replace(/\.$/, "");
+}
+
 /** Returns the message of any thrown value, for the log. */
 export function messageOf(thrown: unknown): string {
   return thrown instanceof Error ? thrown.message : String(thrown);

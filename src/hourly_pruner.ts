@@ -1,6 +1,6 @@
 // Removes what is over from the database: at the start of the server and then every hour.
 
-import { messageOf } from "./errors.ts";
+import { reasonOf } from "./errors.ts";
 import { HOUR_MS } from "./time.ts";
 
 /** Rows that are removed some time after they have lost their use. */
@@ -41,7 +41,7 @@ export class HourlyPruner {
     try {
       while (of.isDue()) await commit(() => of.prune());
     } catch (error) {
-      warn(`${what} could not be removed: ${messageOf(error)}. It is tried again in an hour.`);
+      warn(`${what} could not be removed: ${reasonOf(error)}. It is tried again in an hour.`);
     }
   }
 }

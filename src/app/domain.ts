@@ -9,7 +9,7 @@ import { createSecretAlerts, type SecretAlerts } from "../core/secrets/alerts.ts
 import { createLocalState } from "../core/admins/local_state.ts";
 import { createSecrets, type Secrets } from "../core/secrets/service.ts";
 import { checkAccessGroups, createSettings, type Settings } from "../core/settings/settings.ts";
-import { messageOf } from "../errors.ts";
+import { reasonOf } from "../errors.ts";
 import type { KeyId, SessionId } from "../ids.ts";
 import type { SharedState } from "../shared_state.ts";
 import { DAY_MS, HOUR_MS } from "../time.ts";
@@ -38,7 +38,7 @@ export async function openDomain(
     store: observations.uses,
     transaction: <T>(work: () => T): T => observations.transaction(work),
     now,
-    attempt: bestEffort(now, (error) => log("error", `Times of last use were lost: ${messageOf(error)}.`)),
+    attempt: bestEffort(now, (error) => log("error", `Times of last use were lost: ${reasonOf(error)}.`)),
   };
   const keyUses = observeUses<KeyId>("key", counting);
   opened.defer(() => keyUses.close());

@@ -9,7 +9,7 @@ import { hostsOnTrial } from "../calls/trial.ts";
 import { type Conditions, createConditions } from "../code/checks/condition.ts";
 import { createEgress } from "../egress/egress.ts";
 import { type Endpoint, machineHosts } from "../http/endpoint.ts";
-import { messageOf } from "../errors.ts";
+import { reasonOf } from "../errors.ts";
 import type { FunctionId } from "../ids.ts";
 import type { Masking } from "../masking/masking.ts";
 import { oncePerMinute } from "../once_per_minute.ts";
@@ -129,7 +129,7 @@ async function certificatesOf(
     try {
       certificates.push(await Deno.readTextFile(path));
     } catch (error) {
-      warn(`${name} cannot be read, so that requests with sealed secrets do not trust it: ${messageOf(error)}.`);
+      warn(`${name} cannot be read, so that requests with sealed secrets do not trust it: ${reasonOf(error)}.`);
     }
   }
   return certificates;

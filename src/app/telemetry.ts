@@ -1,7 +1,7 @@
 // Opens the metrics, read counts and logs of calls.
 
 import { bestEffort } from "../best_effort.ts";
-import { messageOf } from "../errors.ts";
+import { reasonOf } from "../errors.ts";
 import type { FunctionId, SecretId } from "../ids.ts";
 import { createMasking, type Masking } from "../masking/masking.ts";
 import { Logs } from "../telemetry/logs.ts";
@@ -36,7 +36,7 @@ export function openTelemetry(
     transaction: <T>(work: () => T): T => observations.transaction(work),
     now,
     ...settings.view({ delayMs: "log.batching.max-delay-ms", retentionDays: "metrics.retention-days" }),
-    attempt: bestEffort(now, (error) => log("error", `Counts were lost, or could not be read: ${messageOf(error)}.`)),
+    attempt: bestEffort(now, (error) => log("error", `Counts were lost, or could not be read: ${reasonOf(error)}.`)),
   };
   const isFunction = (id: FunctionId) => store.functions.find(id) !== undefined;
   // Also of a secret in the bin, which may come back, and whose value may have been read by the wrong one.

@@ -1,7 +1,7 @@
 // Waits for what a call needs before it can be sent: a small body, and the handler's modules.
 
 import type { ModuleGraph } from "../code/modules/imports.ts";
-import { messageOf } from "../errors.ts";
+import { reasonOf } from "../errors.ts";
 import { CallFailure } from "../sandbox/host/failure.ts";
 
 /** Larger bodies stay with the client until their handler reads them. */
@@ -19,7 +19,7 @@ export async function bodyOf(
   const length = Number(request.headers.get("content-length") ?? Infinity);
   if (length > WHOLE_REQUEST_MAX_BYTES) return body;
   const bytes = request.bytes().catch((error) => {
-    throw new CallFailure("gone", false, `The caller broke off the request's body: ${messageOf(error)}.`);
+    throw new CallFailure("gone", false, `The caller broke off the request's body: ${reasonOf(error)}.`);
   });
   const silent = new CallFailure("silent", false, `The request's body did not arrive within ${timeoutMs} ms.`);
   return await within(bytes, timeoutMs, silent);

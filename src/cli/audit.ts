@@ -3,7 +3,7 @@
 
 import { closeSync, openSync, readSync } from "node:fs";
 import { resolve } from "node:path";
-import { messageOf } from "../errors.ts";
+import { reasonOf } from "../errors.ts";
 import {
   AUDIT_KEY,
   type AuditHead,
@@ -87,7 +87,7 @@ function* linesOf(path: string): Generator<string> {
   try {
     file = openSync(path, "r");
   } catch (error) {
-    throw new DataFolderError(`${path} cannot be read: ${messageOf(error)}.`);
+    throw new DataFolderError(`${path} cannot be read: ${reasonOf(error)}.`);
   }
   try {
     const decoder = new TextDecoder("utf-8", { ignoreBOM: true });

@@ -3,7 +3,7 @@
 
 import { DAY_MS, HOUR_MS } from "../time.ts";
 import { join } from "node:path";
-import { messageOf } from "../errors.ts";
+import { reasonOf } from "../errors.ts";
 import type { Level } from "../telemetry/log.ts";
 import { pruneCache, type Pruned, type PruningAges } from "./packages/cache_pruning.ts";
 import type { Imports } from "./modules/imports.ts";
@@ -99,7 +99,7 @@ export class Pruner {
   /** Runs work and reports its error in a message that begins with `failure`; never throws. */
   #attempt(failure: string, work: () => Promise<void>): Promise<void> {
     if (this.#isStopping) return Promise.resolve();
-    const attempt = work().catch((error) => this.#options.report("warn", `${failure}: ${messageOf(error)}.`))
+    const attempt = work().catch((error) => this.#options.report("warn", `${failure}: ${reasonOf(error)}.`))
       .finally(() => this.#underWay.delete(attempt));
     this.#underWay.add(attempt);
     return attempt;

@@ -2,7 +2,7 @@
 // delays nor endangers data that must not be lost: the server can run without its content, and recreates it if needed.
 
 import { existsSync, renameSync } from "node:fs";
-import { messageOf } from "../errors.ts";
+import { messageOf, reasonOf } from "../errors.ts";
 import { Database } from "./database.ts";
 import { type ConnectedHostStore, createConnectedHostStore } from "./connected_hosts.ts";
 import { createLogStore, type LogStore } from "./logs.ts";
@@ -122,6 +122,6 @@ function open(path: string): Opened {
     return { db, entities };
   } catch (error) {
     db.close();
-    throw new Error(`${path} has unexpected content: ${messageOf(error)}.`, { cause: error });
+    throw new Error(`${path} has unexpected content: ${reasonOf(error)}.`, { cause: error });
   }
 }

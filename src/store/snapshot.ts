@@ -3,7 +3,7 @@
 
 import { closeSync, existsSync, openSync } from "node:fs";
 import { backup, DatabaseSync, type StatementSync } from "node:sqlite";
-import { messageOf } from "../errors.ts";
+import { reasonOf } from "../errors.ts";
 import type { GroupId, KeyId, Owner, Scope, SecretId, SecretName } from "../ids.ts";
 import type { Keyring } from "../keyring/keyring.ts";
 import { type AuditRow, SELECT_AUDIT } from "./audit.ts";
@@ -104,7 +104,7 @@ export function openSnapshot(path: string): Snapshot {
     return snapshot(db, version);
   } catch (error) {
     db?.close();
-    throw new DataFolderError(`${path} cannot be used as a database: ${messageOf(error)}.`);
+    throw new DataFolderError(`${path} cannot be used as a database: ${reasonOf(error)}.`);
   }
 }
 

@@ -2,7 +2,7 @@
 
 import { pageOf } from "../paging.ts";
 import { HOUR_MS, MINUTE_MS } from "../time.ts";
-import { messageOf } from "../errors.ts";
+import { reasonOf } from "../errors.ts";
 import type { FunctionId, KeyId } from "../ids.ts";
 import type { Bars } from "../store/log_counts.ts";
 import type { LogRow } from "../store/logs.ts";
@@ -360,7 +360,7 @@ export class Logs {
     const { now, report } = this.#options;
     this.#lost += entries;
     if (now() - this.#failedSince < REPORT_INTERVAL_MS) return;
-    report("error", `${this.#lost} entries of functions' logs could not be stored: ${messageOf(error)}.`);
+    report("error", `${this.#lost} entries of functions' logs could not be stored: ${reasonOf(error)}.`);
     this.#failedSince = now();
     this.#lost = 0;
   }

@@ -4,7 +4,7 @@
 import { existsSync, readdirSync, readFileSync, renameSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { z } from "zod";
-import { messageOf } from "../../errors.ts";
+import { reasonOf } from "../../errors.ts";
 import { replaceFile } from "../../keyring/durable_file.ts";
 import { CLUSTER_FILE, DataFolderError } from "../../store/data_folder.ts";
 
@@ -108,7 +108,7 @@ function setAside(codeDir: string, now: Date): string | undefined {
   } catch (error) {
     throw new DataFolderError(
       `CODE_DIR ${codeDir} has files that the cluster's code would replace, and cannot be renamed to ${target}: ` +
-        `${messageOf(error)}. Move the files away.`,
+        `${reasonOf(error)}. Move the files away.`,
     );
   }
   return target;

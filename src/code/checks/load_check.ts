@@ -3,7 +3,7 @@
 
 import { createHash } from "node:crypto";
 import { relative } from "node:path";
-import { messageOf } from "../../errors.ts";
+import { reasonOf } from "../../errors.ts";
 import { Budget, Queues } from "../../sandbox/host/budget.ts";
 import type { CallFailure } from "../../sandbox/host/failure.ts";
 import type { Code, ProcessOptions } from "../../sandbox/process/process.ts";
@@ -91,7 +91,7 @@ export class LoadChecks implements LoadChecker {
       return await this.#load(code, codeDir);
     } catch (error) {
       // Such as for a full disk: the module may load nevertheless.
-      return { kind: "late", text: `No process could be started: ${messageOf(error)}.` };
+      return { kind: "late", text: `No process could be started: ${reasonOf(error)}.` };
     } finally {
       const next = this.#waiting.shift();
       if (next) next();

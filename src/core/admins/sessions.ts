@@ -4,7 +4,7 @@
 import { createHash, randomBytes } from "node:crypto";
 import { Buffer } from "node:buffer";
 import type { Actor, Recorder } from "../../actor.ts";
-import { messageOf } from "../../errors.ts";
+import { reasonOf } from "../../errors.ts";
 import type { AdminId, SessionId } from "../../ids.ts";
 import type { DerivedKey } from "../../keyring/derived_key.ts";
 import { noUses, type Uses } from "../access/uses.ts";
@@ -86,7 +86,7 @@ export function createSessions(
     void store.commitWithoutSync(() => rows.touchSession(id, now()))
       .catch((error) => {
         touched.delete(id);
-        warn(`The last use of a session could not be stored: ${messageOf(error)}.`);
+        warn(`The last use of a session could not be stored: ${reasonOf(error)}.`);
       });
   };
 

@@ -1,6 +1,6 @@
 // Announces what happened to the webhooks and recipients of mail that want to know it, each thing once.
 
-import { messageOf } from "../../errors.ts";
+import { reasonOf } from "../../errors.ts";
 import type { OncePerCluster } from "../../once_per_cluster.ts";
 import type { Store } from "../../store/store.ts";
 import type { AuditRow } from "../../store/audit.ts";
@@ -68,7 +68,7 @@ export class Announcer {
   #inTurn(work: () => Promise<void>): void {
     this.#queue = this.#queue.then(async () => {
       if (!this.#isStopped) await work();
-    }).catch((error) => this.#options.warn(`Something could not be announced: ${messageOf(error)}.`));
+    }).catch((error) => this.#options.warn(`Something could not be announced: ${reasonOf(error)}.`));
   }
 
   #look(): void {

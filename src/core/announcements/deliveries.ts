@@ -2,7 +2,7 @@
 // loses none; one whose outcome could not be stored is sent again, with the same id.
 
 import { type LoneRecorder, SERVER } from "../../actor.ts";
-import { messageOf } from "../../errors.ts";
+import { reasonOf } from "../../errors.ts";
 import type { OncePerCluster } from "../../once_per_cluster.ts";
 import type { ChannelName, DeliveryRow, Receiver } from "../../store/deliveries.ts";
 import type { Store } from "../../store/store.ts";
@@ -136,7 +136,7 @@ export class Deliveries {
         if (next !== undefined) pauseMs = Math.min(pauseMs, next - now());
       }
     } catch (error) {
-      warn(`Deliveries could not be looked at: ${messageOf(error)}. It is tried again in a minute.`);
+      warn(`Deliveries could not be looked at: ${reasonOf(error)}. It is tried again in a minute.`);
     }
     this.#lookIn(pauseMs);
   }
@@ -165,7 +165,7 @@ export class Deliveries {
     if (others.some(({ ids }) => ids.includes(rows[0]!.id))) return;
     const done = this.#deliver(channel, rows).catch((error) => {
       // It stays due.
-      this.#options.warn(`The outcome of a delivery could not be stored: ${messageOf(error)}.`);
+      this.#options.warn(`The outcome of a delivery could not be stored: ${reasonOf(error)}.`);
       return LOOK_MS;
     }).then((pauseMs) => {
       this.#running.delete(running);

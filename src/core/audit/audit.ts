@@ -2,7 +2,7 @@
 // changes that they describe. A call of /run waits for nothing here.
 
 import { type Actor, type AuditEvent, type LoneRecorder, type Recorder, SERVER } from "../../actor.ts";
-import { messageOf } from "../../errors.ts";
+import { messageOf, reasonOf } from "../../errors.ts";
 import type { Keyring } from "../../keyring/keyring.ts";
 import type { AuditFilter, AuditRow } from "../../store/audit.ts";
 import { pageOf } from "../../paging.ts";
@@ -91,7 +91,7 @@ class AuditService implements Audit {
     this.#sign = createSigner(keyring.derive(AUDIT_KEY));
     this.#coalescer = createCoalescer(
       this.#append,
-      (error) => warn(`Repeated events could not be recorded in the audit: ${messageOf(error)}.`),
+      (error) => warn(`Repeated events could not be recorded in the audit: ${reasonOf(error)}.`),
     );
   }
 

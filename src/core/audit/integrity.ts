@@ -2,7 +2,7 @@
 // the background, reports findings, and records the database's generation, which reveals a restored older copy.
 
 import { type LoneRecorder, SERVER } from "../../actor.ts";
-import { messageOf } from "../../errors.ts";
+import { reasonOf } from "../../errors.ts";
 import type { Keyring } from "../../keyring/keyring.ts";
 import { HeadError } from "../../store/rows_head.ts";
 import { describeFinding, type Finding } from "../../store/authenticated_tables.ts";
@@ -100,7 +100,7 @@ export class Integrity {
     try {
       this.#store?.recordGeneration();
     } catch (error) {
-      this.#parts.log("error", `The database's generation could not be recorded: ${messageOf(error)}.`);
+      this.#parts.log("error", `The database's generation could not be recorded: ${reasonOf(error)}.`);
     }
   }
 
@@ -116,14 +116,14 @@ export class Integrity {
           after: { ...(id !== null && !/^\d+$/.test(id) && { row: id }), problem },
         });
       } catch (error) {
-        this.#parts.log("error", `An altered row could not be recorded in the audit: ${messageOf(error)}.`);
+        this.#parts.log("error", `An altered row could not be recorded in the audit: ${reasonOf(error)}.`);
       }
     }
   }
 
   #verifyLater(): void {
     this.#verifying ??= this.#verify()
-      .catch((error) => this.#parts.log("error", `The database could not be verified: ${messageOf(error)}.`))
+      .catch((error) => this.#parts.log("error", `The database could not be verified: ${reasonOf(error)}.`))
       .finally(() => {
         this.#verifying = undefined;
         this.#verifiedAt = performance.now();

@@ -2,7 +2,7 @@
 // order of its durable steps: if the server is killed after any of them, the next start resumes the rotation.
 
 import { type Actor, type Facts, type Recorder, SERVER } from "../../actor.ts";
-import { AppError, messageOf } from "../../errors.ts";
+import { AppError, messageOf, reasonOf } from "../../errors.ts";
 import { storageProblem } from "../../store/storage_error.ts";
 import type { Store } from "../../store/store.ts";
 import type { KeyFile } from "../../keyring/key_file.ts";
@@ -362,7 +362,7 @@ export class Rotation {
       await using led = await this.#cluster.lead();
       if (led) await this.#retireAndDrop();
     } catch (error) {
-      this.#report("error", `Old encryption keys could not be dropped: ${storageProblem(error) ?? messageOf(error)}.`);
+      this.#report("error", `Old encryption keys could not be dropped: ${storageProblem(error) ?? reasonOf(error)}.`);
     }
   }
 

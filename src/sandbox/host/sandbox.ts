@@ -1,7 +1,7 @@
 // Runs one sandbox process for the host: starts it, loads a handler, sends calls, and kills it. The process is not
 // trusted: everything that it sends is validated and bounded.
 
-import { messageOf } from "../../errors.ts";
+import { reasonOf } from "../../errors.ts";
 import type { Budget, Queues } from "./budget.ts";
 import { causeOfDeath, outOfMemory } from "./death.ts";
 import { CallFailure, outdated } from "./failure.ts";
@@ -359,7 +359,7 @@ export class Sandbox<C extends HostedCaller> {
       // The worker has ended and will send nothing more, although its process may still live.
       await this.#connectionEnded("The worker closed its connection.");
     } catch (error) {
-      const reason = `The connection to the process failed: ${messageOf(error)}.`;
+      const reason = `The connection to the process failed: ${reasonOf(error)}.`;
       // A process that violates the protocol is killed at once. The connection of a killed process is reset.
       if (error instanceof ProtocolError) this.#died(reason);
       else await this.#connectionEnded(reason);
@@ -371,7 +371,7 @@ export class Sandbox<C extends HostedCaller> {
   /** Handles an error of copying, for example a full disk. */
   #notCopied(error: unknown): void {
     if (this.#over) return;
-    const text = `The function's code could not be copied for its process: ${messageOf(error)}.`;
+    const text = `The function's code could not be copied for its process: ${reasonOf(error)}.`;
     this.#options.onLog({ kind: "error", level: "error", text, request: undefined });
     this.stop("Its code could not be copied.");
   }
@@ -519,7 +519,7 @@ export class Sandbox<C extends HostedCaller> {
         answer = [ask, "ok", this.#options.answerer.answer(invocation.request.caller, kind, name, scope)];
       } catch (error) {
         // An error of the host, for example of the disk. The call continues and may not need the secret.
-        const text = `A secret could not be looked up: ${messageOf(error)}.`;
+        const text = `A secret could not be looked up: ${reasonOf(error)}.`;
         this.#options.onLog({ kind: "error", level: "error", text, request: invocation.request });
         answer = [ask, "failed"];
       }
