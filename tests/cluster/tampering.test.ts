@@ -23,6 +23,11 @@ const MOVE = "UPDATE log SET seq = -seq WHERE seq IN (4, 5); UPDATE log SET seq 
 
 const CASES: readonly Case[] = [
   { name: "a body is altered", sql: "UPDATE log SET body = body || 'x' WHERE seq = 5", found: [5, 5, undefined] },
+  {
+    name: "a body is made larger than a node can read in time",
+    sql: "UPDATE log SET body = convert_to(repeat('x', 400000000), 'UTF8') WHERE seq = 5",
+    found: [5, 5, undefined],
+  },
   { name: "a summary is altered", sql: "UPDATE log SET summary = 'x' WHERE seq = 5", found: [5, 5, undefined] },
   { name: "a kind is altered", sql: "UPDATE log SET kind = 'keyring' WHERE seq = 5", found: [5, 5, undefined] },
   { name: "a MAC is altered", sql: "UPDATE log SET mac = repeat('0', 64) WHERE seq = 5", found: [5, 5, undefined] },

@@ -35,7 +35,7 @@ export class Membership {
   /** By node: the last state of its lease that was seen, and when it was seen first. */
   readonly #seen = new Map<string, { readonly mark: string; readonly since: number }>();
   #nodes: readonly NodeView[] = [];
-  /** By node: the last entry that it has applied, as it has said in a notification. */
+  /** By process of a node: the last entry that it has applied, as it has said in a notification. */
   readonly #acknowledged = new Map<string, number>();
   #changed = Promise.withResolvers<void>();
   #reading: Promise<readonly NodeView[]> | undefined;
@@ -59,7 +59,7 @@ export class Membership {
   /** The nodes as they were read last, this one included, with what they have said since. */
   get nodes(): readonly NodeView[] {
     return this.#nodes.map((node) => {
-      const applied = this.#acknowledged.get(node.id) ?? 0;
+      const applied = this.#acknowledged.get(processOf(node)) ?? 0;
       return applied > node.applied ? { ...node, applied } : node;
     });
   }
@@ -107,10 +107,9 @@ export class Membership {
       this.#options.onTampered(error);
       throw error;
     }
-    for (const id of this.#seen.keys()) {
-      if (rows.some((row) => row.id === id)) continue;
-      this.#seen.delete(id);
-      this.#acknowledged.delete(id);
+    for (const id of this.#seen.keys()) if (!rows.some((row) => row.id === id)) this.#seen.delete(id);
+    for (const process of this.#acknowledged.keys()) {
+      if (!rows.some((row) => processOf(row) === process)) this.#acknowledged.delete(process);
     }
     this.#nodes = rows.map((row) => ({ ...row, isLive: !row.left && !this.#isGone(row, asked, answered) }));
     this.#options.onList?.(this.#nodes);
@@ -147,7 +146,7 @@ export class Membership {
         throw new StoreUnavailable("the other nodes' rows cannot be read", "unknown");
       }
       const missing = nodes?.filter(({ id, isLive, applied }) => id !== self && isLive && applied < seq);
-      const isApplied = () => missing?.every(({ id }) => (this.#acknowledged.get(id) ?? 0) >= seq);
+      const isApplied = () => missing?.every((node) => (this.#acknowledged.get(processOf(node)) ?? 0) >= seq);
       // Most changes need no second reading.
       const until = now() + POLL_MS;
       for (let left = POLL_MS; !isApplied() && left >= 1; left = until - now()) {
@@ -167,7 +166,8 @@ export class Membership {
       // Anyone who can connect to the database can notify.
       return;
     }
-    this.#acknowledged.set(row.id, Math.max(row.applied, this.#acknowledged.get(row.id) ?? 0));
+    const process = processOf(row);
+    this.#acknowledged.set(process, Math.max(row.applied, this.#acknowledged.get(process) ?? 0));
   }
 
   /** Returns undefined if the rows cannot be read, or not in this time. @throws AppError LogTampered */
@@ -197,4 +197,9 @@ export class Membership {
     this.#seen.set(id, { mark, since: answered });
     return false;
   }
+}
+
+/** A node that starts again, from an older copy of its folder perhaps, has applied what that process has. */
+function processOf({ id, instance }: Pick<StoredRow, "id" | "instance">): string {
+  return `${id} ${instance}`;
 }

@@ -44,7 +44,8 @@ interface Row {
   readonly seq: number;
   readonly id: string;
   readonly kind: string;
-  readonly body: Uint8Array;
+  /** Null if it is larger than that of any change. */
+  readonly body: Uint8Array | null;
   readonly summary: string;
   readonly mac: string;
 }
@@ -260,7 +261,8 @@ class PostgresLog implements ChangeLog {
       const [heads, rows] = await Promise.all([
         sql<Head[]>`SELECT seq, mac FROM log_head WHERE id = 1`,
         sql<Row[]>`
-          SELECT seq, id, kind, body, summary, mac FROM (
+          SELECT seq, id, kind, CASE WHEN octet_length(body) <= ${BODY_MAX_BYTES} THEN body END AS body, summary, mac
+          FROM (
             SELECT *, sum(octet_length(body)) OVER (ORDER BY seq) AS total
             FROM (SELECT * FROM log WHERE seq > ${after.seq} ORDER BY seq LIMIT ${limit}) AS next
           ) AS counted
@@ -277,8 +279,9 @@ class PostgresLog implements ChangeLog {
     if (first !== undefined && first > after.seq + 1) throw new LogPruned(after.seq, first);
     if (rows.length === 0) throw new LogTampered(after.seq + 1, `is missing: the log ends with entry ${head.seq}`);
     let last = after;
-    return rows.map((row) => {
-      const entry = { ...row, kind: row.kind as EntryKind };
+    return rows.map(({ body, ...row }) => {
+      if (!body) throw new LogTampered(row.seq, "is larger than any change can be: it was altered or forged");
+      const entry = { ...row, body, kind: row.kind as EntryKind };
       last = this.#chain.check(last, entry);
       return entry;
     });
