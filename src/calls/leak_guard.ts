@@ -1,7 +1,7 @@
 // Searches a response for secrets that were disclosed to its call; reports it or withholds the response.
 
 import type { DisclosedSecrets, DisclosedValue, Masking } from "../masking/masking.ts";
-import type { Matcher, Span } from "../masking/matcher.ts";
+import { type Matcher, mayBeEncoded, type Span } from "../masking/matcher.ts";
 import { decodingsOf } from "../masking/decodings.ts";
 import { CallFailure } from "../sandbox/host/failure.ts";
 import type { CallResponse } from "../sandbox/host/invocation.ts";
@@ -62,7 +62,8 @@ export function guardResponse(response: CallResponse, options: GuardOptions): Ca
   const isSearchable = canBeSearched(headers);
   const bytes = typeof body === "string" ? encoder.encode(body) : body instanceof Uint8Array ? body : NOTHING;
   const found = [
-    search.whole(encoder.encode(headers.join("\n"))),
+    // No header has this character, nor continues in the next one, as codes in lines do.
+    search.whole(encoder.encode(headers.join("\r"))),
     bytes.length === 0 ? undefined : isSearchable ? searchBytes(search, bytes) : search.unsearchable(),
   ].filter((findings) => findings !== undefined);
   if (found.length > 0) {
@@ -241,6 +242,7 @@ class Search implements LeakSearch {
   /** Adds what the bytes contain once they are decoded; returns undefined if that search would take too long. */
   #withDecoded(spans: readonly Span<DisclosedValue>[], bytes: Uint8Array): Span<DisclosedValue>[] | undefined {
     const all = [...spans];
+    if (!mayBeEncoded(bytes)) return all;
     for (const decoded of decodingsOf(bytes)) {
       const found = this.#matcher.find(decoded, this.#disclosed.values);
       if (!found) return undefined;

@@ -1,14 +1,14 @@
 // Decodes what the views of a text show (views.ts) without the places, in a fraction of the time: to find out whether a
 // response contains a value in such a form. Codes within codes are left out.
 
+import { mayHoldList } from "./matcher.ts";
+
 /** The shortest value that is searched for. */
 const LEAST_BYTES = 8;
 /** The digits of a code before a line break within it. */
 const WRAPPED_MIN = 16;
 /** Of an index in a list, and of a number that may be a byte. */
 const [INDEX_MAX_DIGITS, BYTE_MAX_DIGITS] = [9, 3];
-/** Of a number in a list, with its index and the white space before it. */
-const NUMBER_MAX_BYTES = 60;
 /** How often a percent code may be encoded again. */
 const PERCENTS_MAX = 3;
 
@@ -44,6 +44,7 @@ const MARGIN = 16;
 /** Returns the text decoded in each way that changes it; nothing for bytes that are no text, such as a picture's. */
 export function decodingsOf(given: Uint8Array): Uint8Array[] {
   if (given.includes(0)) return [];
+  const hasList = mayHoldList(given);
   const text = new Uint8Array(given.length + 2 * MARGIN);
   text.set(given, MARGIN);
   const hasEscapes = text.includes(BACKSLASH!) || text.includes(AMPERSAND!);
@@ -54,7 +55,7 @@ export function decodingsOf(given: Uint8Array): Uint8Array[] {
     hasPercents ? new Decoder(text).run(false, true) : undefined,
     hasEscapes && hasPercents ? new Decoder(text).run(true, true) : undefined,
     mayBeWrapped ? unwrapped(text) : undefined,
-    ...mayHoldList(text) ? listsIn(text) : [],
+    ...hasList ? listsIn(text) : [],
   ];
   return decodings.filter((bytes) => bytes !== undefined && bytes.length >= LEAST_BYTES) as Uint8Array[];
 }
@@ -245,21 +246,6 @@ function listsIn(text: Uint8Array): Uint8Array[] {
     ...listsOf(text, DECIMAL, readDecimal, isDecimalSeparator),
     ...listsOf(text, HEXADECIMAL, readHexadecimal, isHexSeparator),
   ];
-}
-
-/** Reports whether enough numbers follow one another closely. Most texts do not have them, and are not read further. */
-function mayHoldList(text: Uint8Array): boolean {
-  let [count, last, isDigit] = [0, 0, false];
-  for (let at = MARGIN; at < text.length - MARGIN; at++) {
-    const byte = text[at]!;
-    if (isDigit && SEPARATORS[byte] === 1) {
-      count = at - last <= NUMBER_MAX_BYTES ? count + 1 : 1;
-      last = at;
-      if (count === LEAST_BYTES - 1) return true;
-    }
-    isDigit = HEX[byte]! < 16;
-  }
-  return false;
 }
 
 /** What a number is, and where the text continues after it. */

@@ -237,3 +237,35 @@ function isBase64(byte: number): boolean {
   return (byte >= 0x30 && byte <= 0x39) || (byte >= 0x41 && byte <= 0x5a) || (byte >= 0x61 && byte <= 0x7a) ||
     byte === 0x2b || byte === 0x2f || byte === 0x2d || byte === 0x5f;
 }
+
+/** `\`, `&`, `%` and a line feed: of escapes, entities, percent codes and codes in lines. */
+const CODE_BYTES = new TextEncoder().encode("\\&%\n");
+/** Of a number in a list, with its index and the white space before it. */
+const LIST_NUMBER_MAX_BYTES = 60;
+/** Of the shortest value that is searched for. */
+const LIST_MIN_NUMBERS = 8;
+const [HEX_DIGIT, SEPARATOR] = [1, 2];
+const LIST_KINDS = Uint8Array.from({ length: 256 }, (_, byte) => {
+  const character = String.fromCharCode(byte);
+  return /[0-9a-f]/i.test(character) ? HEX_DIGIT : /[ \t\r\n,:-]/.test(character) ? SEPARATOR : 0;
+});
+
+/** Reports whether bytes may hold a value in a form that has to be decoded (decodings.ts). */
+export function mayBeEncoded(bytes: Uint8Array): boolean {
+  return CODE_BYTES.some((byte) => bytes.includes(byte)) || mayHoldList(bytes);
+}
+
+/** Reports whether there are as many numbers near each other as a value has bytes. */
+export function mayHoldList(text: Uint8Array): boolean {
+  let [count, last, isDigit] = [0, 0, false];
+  for (let at = 0; at < text.length; at++) {
+    const kind = LIST_KINDS[text[at]!]!;
+    if (isDigit && kind === SEPARATOR) {
+      count = at - last <= LIST_NUMBER_MAX_BYTES ? count + 1 : 1;
+      last = at;
+      if (count === LIST_MIN_NUMBERS - 1) return true;
+    }
+    isDigit = kind === HEX_DIGIT;
+  }
+  return false;
+}
