@@ -53,7 +53,9 @@ export class CodeFolder {
   /** A scan for which nothing waits. */
   #refresh: Promise<void> | undefined;
   #hasWarned = false;
+  readonly #closing = Promise.withResolvers<void>();
   #closed = false;
+  #checking: Promise<void> | undefined;
 
   constructor(options: CodeFolderOptions) {
     this.#options = options;
@@ -96,8 +98,9 @@ export class CodeFolder {
 
   async close(): Promise<void> {
     this.#closed = true;
+    this.#closing.resolve();
     this.#unwatch();
-    await this.#refresh;
+    await Promise.all([this.#refresh, this.#checking]);
   }
 
   #isCurrent(lookedAt: number): boolean {
@@ -125,7 +128,7 @@ export class CodeFolder {
     const now = performance.now();
     if (!this.#watcher || now - this.#checkedAt < (this.#options.checkMs ?? CHECK_MS)) return;
     this.#checkedAt = now;
-    void this.#check().catch(() => {
+    this.#checking = this.#check().catch(() => {
       // The next scan fails with it, too.
     });
   }
@@ -137,7 +140,9 @@ export class CodeFolder {
     const isSame = JSON.stringify(files) === JSON.stringify(look.files);
     if (isSame && special === undefined) return;
     // The watcher may report it yet.
-    await new Promise((resolve) => setTimeout(resolve, SETTLE_MS));
+    let timer: ReturnType<typeof setTimeout>;
+    const settled = new Promise<void>((resolve) => timer = setTimeout(resolve, SETTLE_MS));
+    await Promise.race([settled, this.#closing.promise]).finally(() => clearTimeout(timer));
     if (this.#closed || this.#changedAt > at) return;
     this.#giveUpWatching(special);
   }
