@@ -41,6 +41,33 @@ Deno.test("a node is asked and answers, with long answers, nothing and errors", 
   assert.equal((await errorOf(a.client.ask(b.peer, "unheard-of"))).answeredCode, "NotFound");
 });
 
+Deno.test("a client that is closed ends what it asks and follows, and asks no more", async () => {
+  const begun = Promise.withResolvers<void>();
+  const release = Promise.withResolvers<void>();
+  const handlers = new Map<string, PeerHandler>([
+    ["echo", echo],
+    ["never", { answer: () => (begun.resolve(), release.promise) }],
+    ["lines", {
+      stream: async function* (_input, _from, signal) {
+        yield "first";
+        await new Promise<void>((resolve) => signal.addEventListener("abort", () => resolve()));
+      },
+    }],
+  ]);
+  await using a = startPeerNode("a", { root });
+  await using b = startPeerNode("b", { root, handlers });
+  const never = errorOf(a.client.ask(b.peer, "never", null, { timeoutMs: 60_000 }));
+  const lines = a.client.follow(b.peer, "lines", null, { signal: new AbortController().signal });
+  assert.equal((await lines.next()).value, "first");
+  const next = errorOf(lines.next());
+  await begun.promise;
+  await a.client.close();
+  for (const error of [await never, await next, await errorOf(a.client.ask(b.peer, "echo"))]) {
+    assert.equal(error.kind, "unreachable");
+  }
+  release.resolve();
+});
+
 Deno.test("a node that was restarted is asked anew, once", async () => {
   const handlers = new Map([["echo", echo]]);
   await using a = startPeerNode("a", { root });

@@ -63,6 +63,7 @@ export function openPeers(opened: AsyncDisposableStack, options: PeersOptions): 
   const warn = (message: string) => isNews(message) && log("warn", message);
   const messages = new Messages({ key: keyring.derive("cluster messages"), node, now });
   const client = new PeerClient(messages);
+  opened.defer(() => client.close());
   const heads = new Heads(head, { client, onFork });
   const handlers = new Map<string, PeerHandler>([[HEAD_QUESTION, heads.handler]]);
   const resolve = async (name: string) => (await lookup(name, { all: true })).map(({ address }) => address);

@@ -27,6 +27,10 @@ export class PeerClient {
   readonly #messages: Messages;
   /** The last known run of each node's process, without which it accepts nothing. */
   readonly #boots = new Map<string, string>();
+  /** What ends the questions and streams under way. */
+  readonly #underWay = new Set<AbortController>();
+  readonly #questions = new Set<Promise<unknown>>();
+  #isClosed = false;
 
   constructor(messages: Messages) {
     this.#messages = messages;
@@ -37,11 +41,42 @@ export class PeerClient {
     return this.#messages.node;
   }
 
+  /** Ends all questions and streams, and asks no more. */
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    for (const ending of this.#underWay) ending.abort();
+    await Promise.allSettled(this.#questions);
+  }
+
   /** Asks one node. @throws PeerError */
   async ask<T>(peer: Peer, question: string, input?: unknown, options: AskOptions = {}): Promise<T> {
-    const { timeoutMs = ANSWER_MAX_MS, signal } = options;
-    const timeout = AbortSignal.timeout(timeoutMs);
-    const ended = signal ? AbortSignal.any([signal, timeout]) : timeout;
+    const ending = this.#begin();
+    const asked = this.#ask<T>(peer, question, input, options, ending.signal);
+    this.#questions.add(asked);
+    try {
+      return await asked;
+    } finally {
+      this.#questions.delete(asked);
+      this.#underWay.delete(ending);
+    }
+  }
+
+  /** `close` aborts what this returns. */
+  #begin(): AbortController {
+    const ending = new AbortController();
+    this.#underWay.add(ending);
+    if (this.#isClosed) ending.abort();
+    return ending;
+  }
+
+  async #ask<T>(
+    peer: Peer,
+    question: string,
+    input: unknown,
+    { timeoutMs = ANSWER_MAX_MS, signal }: AskOptions,
+    closed: AbortSignal,
+  ): Promise<T> {
+    const ended = AbortSignal.any([closed, AbortSignal.timeout(timeoutMs), ...signal ? [signal] : []]);
     return await this.#reaching(peer, async () => {
       const frames = await this.#send(peer, question, input, ended, "value");
       const parts: Uint8Array[] = [];
@@ -82,7 +117,7 @@ export class PeerClient {
     input: unknown,
     { signal, onOpen }: { signal: AbortSignal; onOpen?: () => void },
   ): AsyncGenerator<unknown> {
-    const silence = new AbortController();
+    const silence = this.#begin();
     let timer = setTimeout(() => silence.abort(), SILENCE_MAX_MS);
     try {
       const ended = AbortSignal.any([signal, silence.signal]);
@@ -100,6 +135,7 @@ export class PeerClient {
     } finally {
       clearTimeout(timer);
       silence.abort();
+      this.#underWay.delete(silence);
     }
   }
 
