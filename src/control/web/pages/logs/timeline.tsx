@@ -32,6 +32,7 @@ export function Timeline({ requestId, entries, isCut, name, keyName, logsCalls }
     );
   }
   const start = startOf(entries);
+  const offsets = offsetsOf(entries, start);
   const end = entries.findLast(({ event }) => event === "exec_end" || event === "exec_reject");
   const { node } = first;
   return (
@@ -57,9 +58,9 @@ export function Timeline({ requestId, entries, isCut, name, keyName, logsCalls }
       </Facts>
       {isCut && <p class="warning">Earlier entries are left out. The download has all of them.</p>}
       <ol class="timeline" aria-label="Events, the oldest first">
-        {entries.map((entry) => (
+        {entries.map((entry, index) => (
           <li class={`event-line ${entry.level}`}>
-            <span class="offset">{offsetText(entry, start)}</span>
+            <span class="offset">{`+${took(offsets[index]!)}`}</span>
             <span class="level">{entry.level}</span>
             <span class="said">
               <span class="event">{EVENTS[entry.event]}</span>
@@ -85,8 +86,10 @@ function startOf(entries: readonly MergedEntry[]): number {
   return Math.min(at, ...begins);
 }
 
-function offsetText({ at, durationMs }: MergedEntry, start: number): string {
-  return `+${took(durationMs ?? at - start)}`;
+/** Durations are exact, while times are whole milliseconds: no entry comes before the one above it. */
+function offsetsOf(entries: readonly MergedEntry[], start: number): number[] {
+  let last = 0;
+  return entries.map(({ at, durationMs }) => last = Math.max(last, durationMs ?? at - start));
 }
 
 function outcomeOf(end: MergedEntry | undefined): string {
