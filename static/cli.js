@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-// crude 0.1.0, made by "deno task bundle:cli" from src/crude: db0ff8e1082b26095d78dceec6099072aff3a3e12f3830b8e05366d41c72cc1a
+// crude 0.1.0, made by "deno task bundle:cli" from src/crude: 5a685120e188694e25029e6ab22cd5bb9b262487c6f17e74f1e52e60335273f4
 (async () => {
 // ../src/crude/start.ts
 const { spawn: spawn2 } = await import("node:child_process");
@@ -45,10 +45,30 @@ function messageOf(error) {
 }
 
 // ../src/crude/base/profiles.ts
-const { chmodSync, mkdirSync, readFileSync, renameSync, statSync, writeFileSync } = await import("node:fs");
+const { chmodSync, mkdirSync, readFileSync, realpathSync, renameSync, rmSync, statSync, writeFileSync } = await import("node:fs");
 const { randomBytes } = await import("node:crypto");
-const { join } = await import("node:path");
+const { basename, dirname, join } = await import("node:path");
 var PROFILE_NAME = /^[\w.:@-]{1,100}$/;
+function writePrivateFile(path, content) {
+  const present = statSync(path, {
+    throwIfNoEntry: false
+  });
+  if (present && !present.isFile()) return writeFileSync(path, content);
+  const target = present ? realpathSync(path) : path;
+  const temporary = join(dirname(target), `.${basename(target)}-${randomBytes(6).toString("hex")}`);
+  try {
+    writeFileSync(temporary, content, {
+      mode: 384,
+      flag: "wx"
+    });
+    renameSync(temporary, target);
+  } catch (error) {
+    rmSync(temporary, {
+      force: true
+    });
+    throw error;
+  }
+}
 function createProfiles(folder) {
   const path = join(folder, "profiles.json");
   const read = () => {
@@ -70,18 +90,13 @@ function createProfiles(folder) {
       recursive: true,
       mode: 448
     });
-    const temporary = join(folder, `.profiles-${randomBytes(6).toString("hex")}`);
     const text2 = JSON.stringify({
       format: 1,
       current,
       profiles: Object.fromEntries(profiles)
     }, null, 2);
-    writeFileSync(temporary, `${text2}
-`, {
-      mode: 384,
-      flag: "wx"
-    });
-    renameSync(temporary, path);
+    writePrivateFile(path, `${text2}
+`);
   };
   const required2 = (list5, name) => {
     const profile = list5.profiles.get(name);
@@ -642,7 +657,7 @@ async function ownerOf(client, given) {
 }
 
 // ../src/crude/commands/secrets.ts
-const { chmodSync: chmodSync2, readFileSync: readFileSync2, writeFileSync: writeFileSync2 } = await import("node:fs");
+const { readFileSync: readFileSync2 } = await import("node:fs");
 const { resolve } = await import("node:path");
 
 // ../src/crude/base/listing.ts
@@ -1090,10 +1105,7 @@ var exportSecrets = {
     };
     const path = resolve(context.cwd, output);
     try {
-      writeFileSync2(path, content, {
-        mode: 384
-      });
-      chmodSync2(path, 384);
+      writePrivateFile(path, content);
     } catch (error) {
       throw wrongUsage(`--output cannot be written: ${messageOf(error)}`);
     }
@@ -2845,7 +2857,7 @@ var logCommands = [
 ];
 
 // ../src/crude/commands/project.ts
-const { existsSync: existsSync3, mkdirSync: mkdirSync2, readFileSync: readFileSync6, writeFileSync: writeFileSync3 } = await import("node:fs");
+const { existsSync: existsSync3, mkdirSync: mkdirSync2, readFileSync: readFileSync6, writeFileSync: writeFileSync2 } = await import("node:fs");
 const { join: join5, relative, resolve: resolve4 } = await import("node:path");
 
 // ../src/crude/project/files/crude.d.ts.txt
@@ -3177,7 +3189,7 @@ function write(dir, name, text2) {
     mkdirSync2(dir, {
       recursive: true
     });
-    writeFileSync3(join5(dir, name), text2);
+    writeFileSync2(join5(dir, name), text2);
   } catch (error) {
     throw wrongUsage(`${join5(dir, name)} cannot be written: ${messageOf(error)}`);
   }
@@ -3188,8 +3200,8 @@ var projectCommands = [
 ];
 
 // ../src/crude/commands/pull.ts
-const { mkdirSync: mkdirSync3, readFileSync: readFileSync7, writeFileSync: writeFileSync4 } = await import("node:fs");
-const { dirname, join: join6, resolve: resolve5 } = await import("node:path");
+const { mkdirSync: mkdirSync3, readFileSync: readFileSync7, writeFileSync: writeFileSync3 } = await import("node:fs");
+const { dirname: dirname2, join: join6, resolve: resolve5 } = await import("node:path");
 var DOWNLOADED_AT_ONCE = 8;
 var ENTRY_FIELDS = {
   description: "",
@@ -3358,10 +3370,10 @@ function sorted(value) {
 }
 function write2(path, content) {
   try {
-    mkdirSync3(dirname(path), {
+    mkdirSync3(dirname2(path), {
       recursive: true
     });
-    writeFileSync4(path, content);
+    writeFileSync3(path, content);
   } catch (error) {
     throw wrongUsage(`${path} cannot be written: ${messageOf(error)}`);
   }

@@ -34,6 +34,18 @@ for (const runtime of Object.keys(RUNTIMES)) {
     const written = join(home.path, "acme.yaml");
     assert.equal(await Deno.readTextFile(written), 'A: "planted-3"\n');
     assert.equal((await Deno.stat(written)).mode! & 0o777, 0o600);
+    // Others may have opened a file that they could read.
+    const readable = join(home.path, "readable.env");
+    await Deno.writeTextFile(readable, "earlier", { mode: 0o644 });
+    await Deno.symlink(readable, join(home.path, "link.env"));
+    using opened = await Deno.open(readable);
+    assert.equal((await run(["export", "-o", "link.env"])).code, 0);
+    assert.equal(await new Response(opened.readable).text(), "earlier");
+    assert.equal(await Deno.readTextFile(readable), "# of A\nA='planted $1'\n");
+    assert.equal((await Deno.stat(readable)).mode! & 0o777, 0o600);
+    const nowhere = await run(["export", "-o", "missing/a.env"]);
+    assert.match(nowhere.stderr, /--output cannot be written: .*missing/);
+    assert.equal((await run(["export", "-o", "/dev/stdout"])).code, 0);
 
     const again = await run(["import", "-", "--format", "json"], '{"A": "planted $1", "B": "x"}');
     assert.equal(again.stdout, "new: B\nchanged: none\nsame: A\n");

@@ -1,8 +1,8 @@
 // Stores the servers that a user is signed in to: ~/.config/crude/profiles.json, which only the user can read.
 
-import { chmodSync, mkdirSync, readFileSync, renameSync, statSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdirSync, readFileSync, realpathSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { randomBytes } from "node:crypto";
-import { join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { CrudeError, messageOf, wrongUsage } from "./errors.ts";
 
 export const PROFILE_NAME = /^[\w.:@-]{1,100}$/;
@@ -39,6 +39,24 @@ export interface Profiles {
   remove(name: string): Profile;
 }
 
+/**
+ * Writes a file that only the user can read, in place of the one that is there: others may have that one open. What is no
+ * file, such as a pipe or a terminal, is written to.
+ */
+export function writePrivateFile(path: string, content: string): void {
+  const present = statSync(path, { throwIfNoEntry: false });
+  if (present && !present.isFile()) return writeFileSync(path, content);
+  const target = present ? realpathSync(path) : path;
+  const temporary = join(dirname(target), `.${basename(target)}-${randomBytes(6).toString("hex")}`);
+  try {
+    writeFileSync(temporary, content, { mode: 0o600, flag: "wx" });
+    renameSync(temporary, target);
+  } catch (error) {
+    rmSync(temporary, { force: true });
+    throw error;
+  }
+}
+
 /** `folder` is absolute, such as `/home/ada/.config/crude`. */
 export function createProfiles(folder: string): Profiles {
   const path = join(folder, "profiles.json");
@@ -58,10 +76,8 @@ export function createProfiles(folder: string): Profiles {
 
   const write = ({ current, profiles }: ProfileList): void => {
     mkdirSync(folder, { recursive: true, mode: 0o700 });
-    const temporary = join(folder, `.profiles-${randomBytes(6).toString("hex")}`);
     const text = JSON.stringify({ format: 1, current, profiles: Object.fromEntries(profiles) }, null, 2);
-    writeFileSync(temporary, `${text}\n`, { mode: 0o600, flag: "wx" });
-    renameSync(temporary, path);
+    writePrivateFile(path, `${text}\n`);
   };
 
   const required = (list: ProfileList, name: string): Profile => {

@@ -1,12 +1,13 @@
 // Implements `crude secrets`. A value comes from standard input, a file or a hidden prompt, never from an argument.
 
-import { chmodSync, readFileSync, writeFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { type Client, sinceVersion } from "../base/client.ts";
 import type { Command, Context, Given, Options } from "../base/command.ts";
 import { CrudeError, EXIT, messageOf, wrongUsage } from "../base/errors.ts";
 import { allSecrets, type SecretInfo } from "../base/listing.ts";
 import { type Owner, OWNER_OPTIONS, ownerOf } from "../base/owners.ts";
+import { writePrivateFile } from "../base/profiles.ts";
 import { count, table } from "../base/text.ts";
 
 const PLACES = ["header", "query", "path", "body"] as const;
@@ -248,8 +249,7 @@ const exportSecrets: Command = {
     if (output === undefined) return { json: { format, content }, bytes: new TextEncoder().encode(content) };
     const path = resolve(context.cwd, output);
     try {
-      writeFileSync(path, content, { mode: 0o600 });
-      chmodSync(path, 0o600);
+      writePrivateFile(path, content);
     } catch (error) {
       throw wrongUsage(`--output cannot be written: ${messageOf(error)}`);
     }
