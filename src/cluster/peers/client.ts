@@ -44,13 +44,7 @@ export class PeerClient {
   /** Ends all questions and streams, and asks no more. */
   async close(): Promise<void> {
     this.#isClosed = true;
-    // By a timer: a fetch that is aborted in the turn in which its response arrives never closes it (Deno 2.9.6).
-    await new Promise<void>((resolve) =>
-      setTimeout(() => {
-        for (const ending of this.#underWay) ending.abort();
-        resolve();
-      }, 0)
-    );
+    for (const ending of this.#underWay) ending.abort();
     await Promise.allSettled(this.#questions);
   }
 
@@ -80,10 +74,7 @@ export class PeerClient {
     }
   }
 
-  /**
-   * Returns what ends a question or a stream: `signal`, `close`, or a call of `abort`. Not by AbortSignal.any: a stream
-   * whose reader had left was at times not ended by it (Deno 2.9.6).
-   */
+  /** Returns what ends a question or a stream: `signal`, `close`, or a call of `abort`. */
   #begin(signal: AbortSignal | undefined): { signal: AbortSignal; abort(): void; over(): void } {
     const ending = new AbortController();
     const abort = () => ending.abort();
@@ -145,7 +136,7 @@ export class PeerClient {
     } finally {
       clearTimeout(timer);
       ending.abort();
-      // Closes the response.
+      // Closes the response if the reader has left between two items.
       void frames?.return(undefined).catch(() => {});
       ending.over();
     }

@@ -87,7 +87,7 @@ class PostgresLog implements ChangeLog {
   readonly #changes: Lane;
   readonly #reads: Lane;
   readonly #stops = new Set<() => void>();
-  /** The last entry that this node has sealed, and what it was sealed to: no one else knows that before the commit. */
+  /** The last entry that this node has sealed, and what it was sealed to, which no other client knows before the commit. */
   #sealed: { readonly entry: Entry; readonly text: string } | undefined;
 
   constructor(postgres: Postgres, chain: Chain, nodes: PostgresNodeTable | undefined) {
