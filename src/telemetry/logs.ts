@@ -221,7 +221,10 @@ export class Logs {
    */
   #erase(): void {
     this.#mustErase = true;
-    this.#erasing ??= this.#eraseAll().catch((error) => this.#notStored(0, error)).finally(() => {
+    this.#erasing ??= this.#eraseAll().catch((error) => {
+      const why = `Words of a deleted log are still on the disk: ${reasonOf(error)}.`;
+      this.#options.report("error", `${why} Delete the log of any function to have them erased.`);
+    }).finally(() => {
       this.#erasing = undefined;
     });
   }
