@@ -27,6 +27,12 @@ export interface KeyRow {
   expiresAt: number | null;
 }
 
+export interface NewKeyRow extends Pick<KeyRow, "groupId" | "name" | "description" | "ciphertext"> {
+  readonly lookup: Uint8Array;
+  readonly expiresAt?: number | null;
+  readonly now: number;
+}
+
 /** A group with the number of its keys, of functions that require it, and of its secrets. */
 export interface GroupSummary extends GroupRow {
   keys: number;
@@ -146,17 +152,7 @@ export interface AccessStore {
 
   /** Likewise for a value that was replaced, whether its time is over or not. */
   previousHolder(lookup: Uint8Array): PreviousHolder | undefined;
-  insertKey(
-    row: {
-      groupId: GroupId;
-      name: string;
-      description: string;
-      lookup: Uint8Array;
-      ciphertext: string;
-      expiresAt?: number | null;
-      now: number;
-    },
-  ): KeyId;
+  insertKey(row: NewKeyRow): KeyId;
   updateKey(row: Pick<KeyRow, "id" | "name" | "description" | "ciphertext" | "expiresAt">): void;
   setExpiry(id: KeyId, expiresAt: number | null): void;
 
@@ -345,15 +341,7 @@ export function createAccessStore(db: Database, rows: RowCheck): AccessStore {
       const { previousUntil, ...holder } = found;
       return { holder: toHolder(holder), previousUntil };
     },
-    insertKey: (row: {
-      groupId: GroupId;
-      name: string;
-      description: string;
-      lookup: Uint8Array;
-      ciphertext: string;
-      expiresAt?: number | null;
-      now: number;
-    }): KeyId => {
+    insertKey: (row: NewKeyRow): KeyId => {
       const { groupId, name, description, lookup, ciphertext, expiresAt = null, now } = row;
       return insert(insertKey, groupId, name, description, lookup, ciphertext, expiresAt, now) as KeyId;
     },

@@ -11,10 +11,9 @@ import { type Access, createAccess } from "../../src/core/access/access.ts";
 import { createAccessListing, type KeyOrder } from "../../src/core/access/listing.ts";
 import { noUses } from "../../src/core/access/uses.ts";
 import type { RegisteredFunction } from "../../src/core/functions/registry.ts";
-import { AppError } from "../../src/errors.ts";
 import type { FunctionId, KeyId, SecretName } from "../../src/ids.ts";
 import { secretAad } from "../../src/keyring/aad.ts";
-import { temporaryStore, unrecorded } from "./temporary.ts";
+import { refusalOf, temporaryStore, unrecorded } from "./temporary.ts";
 
 const START = 1_000_000;
 const HOUR_MS = 3_600_000;
@@ -35,16 +34,6 @@ function service() {
     db.exec(sql);
   };
   return { ...there, clock, access, node, groupId, create, alter };
-}
-
-function refusalOf(work: () => unknown): AppError {
-  try {
-    work();
-  } catch (error) {
-    assert.ok(error instanceof AppError, String(error));
-    return error;
-  }
-  assert.fail("it was not refused");
 }
 
 Deno.test("a key is accepted until its expiry on each node by its own clock, and nothing is stored then", () => {

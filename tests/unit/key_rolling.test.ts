@@ -3,9 +3,8 @@
 import assert from "node:assert/strict";
 import { OPERATOR } from "../../src/actor.ts";
 import { type Access, createAccess } from "../../src/core/access/access.ts";
-import { AppError } from "../../src/errors.ts";
 import type { GroupId } from "../../src/ids.ts";
-import { type TemporaryStore, temporaryStore, unrecorded } from "./temporary.ts";
+import { refusalOf, type TemporaryStore, temporaryStore, unrecorded } from "./temporary.ts";
 
 const HOUR_S = 3_600;
 const CHOSEN = "a-value-of-my-own-choosing";
@@ -20,16 +19,6 @@ function nodeOf({ store, keyring }: TemporaryStore, now = 1_000_000): Node {
   const clock = { now };
   const options = { store, keyring, groupsInSettings: () => [], record: unrecorded };
   return { access: createAccess({ ...options, now: () => clock.now }), clock };
-}
-
-function refusalOf(work: () => unknown): AppError {
-  try {
-    work();
-  } catch (error) {
-    assert.ok(error instanceof AppError, String(error));
-    return error;
-  }
-  assert.fail("it was not refused");
 }
 
 const keyOf = (groupId: GroupId, name: string, value?: string) => ({ groupId, name, description: "", value });

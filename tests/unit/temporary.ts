@@ -1,8 +1,10 @@
 // A folder, and a real store and keyring in it, that are gone when the test is: `using there = temporaryStore();`
 
+import assert from "node:assert/strict";
 import { rmSync } from "node:fs";
 import { dirname, join } from "node:path";
 import type { Recorder } from "../../src/actor.ts";
+import { AppError } from "../../src/errors.ts";
 import { type KeyFile, openKeyFile } from "../../src/keyring/key_file.ts";
 import type { Keyring } from "../../src/keyring/keyring.ts";
 import { openStore, type Store } from "../../src/store/store.ts";
@@ -49,3 +51,14 @@ export function openStoreAt(path: string, createdAt = new Date(0)): { store: Sto
 
 /** For what is not about the audit. */
 export const unrecorded: Recorder = () => {};
+
+/** Returns the error that `work` is refused with. */
+export function refusalOf(work: () => unknown): AppError {
+  try {
+    work();
+  } catch (error) {
+    assert.ok(error instanceof AppError, String(error));
+    return error;
+  }
+  assert.fail("it was not refused");
+}
